@@ -1,0 +1,1 @@
+"""Attention over paged keys and values: one transformers-facing function, several kernels."""

@@ -1,0 +1,1 @@
+"""The engine: the loop that turns scheduled steps into tokens, and the client that talks to it."""

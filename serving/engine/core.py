@@ -1,0 +1,182 @@
+"""One step of the engine: schedule -> execute -> update.
+
+Knows no process and no socket: `process.py` and the in-process client drive it, and the tests do
+with a fake runner.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from serving.engine.runner_interface import Runner
+from serving.request import EngineRequest, EngineStats, FinishReason, TokenDelta
+from serving.scheduler.output import RunnerOutput, SampledToken, ScheduledChunk
+from serving.scheduler.scheduler import Scheduler
+from serving.scheduler.sequence import Sequence
+
+logger = logging.getLogger(__name__)
+
+MAX_FAILURES_IN_A_ROW = 3
+
+
+class Core(Protocol):
+    """What the engine loop drives: the paged core below, or the one-at-a-time fallback."""
+
+    @property
+    def has_work(self) -> bool: ...
+
+    def add(self, request: EngineRequest) -> None: ...
+
+    def abort(self, request_id: str) -> None: ...
+
+    def step(self) -> list[TokenDelta]: ...
+
+    def stats(self) -> EngineStats: ...
+
+
+class EngineCore:
+    """The paged engine: one scheduler, one runner.
+
+    Args:
+        scheduler: owns the sequences.
+        runner: computes the steps.
+        eos_token_ids: the model's end-of-sequence tokens.
+        max_model_len: tokens a sequence may have in all.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        runner: Runner,
+        *,
+        eos_token_ids: list[int],
+        max_model_len: int,
+    ) -> None:
+        self._scheduler = scheduler
+        self._runner = runner
+        self._eos = frozenset(eos_token_ids)
+        self._max_model_len = max_model_len
+        self._steps = self._failed_steps = self._failures_in_a_row = 0
+        self._prompt_tokens = self._cached_tokens = self._generated_tokens = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `step` would compute anything."""
+        return self._scheduler.has_work
+
+    def add(self, request: EngineRequest) -> None:
+        """Queue a request that fits the model and the cache (the client has checked)."""
+        self._scheduler.add(request)
+
+    def abort(self, request_id: str) -> None:
+        """Forget a request and free its blocks; no effect on one that is not live."""
+        self._scheduler.finish(request_id, FinishReason.ABORT)
+
+    def step(self) -> list[TokenDelta]:
+        """Compute one step and say what each sequence got.
+
+        A step that raises ends every running sequence with an error and empties the prefix cache,
+        whose content is then in doubt; waiting sequences go on. A third failure in a row raises:
+        the engine is broken, not the request.
+        """
+        work = self._scheduler.schedule()
+        try:
+            result = self._runner.execute(work)
+        except Exception as error:
+            return self._fail_running(error)
+        self._steps += 1
+        self._failures_in_a_row = 0
+        deltas = (self._update(chunk, result) for chunk in work.chunks)
+        return [delta for delta in deltas if delta is not None]
+
+    def _update(self, chunk: ScheduledChunk, result: RunnerOutput) -> TokenDelta | None:
+        sequence = self._scheduler.get(chunk.request_id)
+        if sequence is None:
+            return None
+        if chunk.samples:
+            return self._append(sequence, result.sampled[chunk.request_id])
+        if sequence.num_uncomputed == 0:  # max_tokens = 0: the prompt is warm, nothing to say
+            return self._finish(sequence, FinishReason.LENGTH, None)
+        return None
+
+    def _append(self, sequence: Sequence, token: SampledToken) -> TokenDelta:
+        sequence.append(token.token_id)
+        self._generated_tokens += 1
+        reason = self._finish_reason(sequence, token.token_id)
+        if reason is not None:
+            return self._finish(sequence, reason, token)
+        first = sequence.num_output == 1
+        return TokenDelta(
+            request_id=sequence.request_id,
+            token_ids=[token.token_id],
+            logprobs=None if token.logprobs is None else [token.logprobs],
+            cached_tokens=sequence.cached_tokens,
+            timings=sequence.timings() if first else None,
+        )
+
+    def _finish_reason(self, sequence: Sequence, token_id: int) -> FinishReason | None:
+        sampling = sequence.request.sampling
+        if token_id in sampling.stop_token_ids:
+            return FinishReason.STOP
+        if not sampling.ignore_eos and token_id in self._eos:
+            return FinishReason.STOP
+        if sampling.max_tokens is not None and sequence.num_output >= sampling.max_tokens:
+            return FinishReason.LENGTH
+        return FinishReason.LENGTH if len(sequence.token_ids) >= self._max_model_len else None
+
+    def _finish(
+        self, sequence: Sequence, reason: FinishReason, token: SampledToken | None
+    ) -> TokenDelta:
+        self._scheduler.finish(sequence.request_id, reason)
+        self._prompt_tokens += sequence.prompt_len
+        self._cached_tokens += sequence.cached_tokens
+        return TokenDelta(
+            request_id=sequence.request_id,
+            token_ids=[] if token is None else [token.token_id],
+            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            finish_reason=reason,
+            cached_tokens=sequence.cached_tokens,
+            preemptions=sequence.preemptions,
+            timings=sequence.timings(),
+        )
+
+    def _fail_running(self, error: Exception) -> list[TokenDelta]:
+        self._failed_steps += 1
+        self._failures_in_a_row += 1
+        logger.exception("a step failed; its requests end with an error")
+        if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+            raise error
+        failed = list(self._scheduler.running)
+        for sequence in failed:
+            self._scheduler.finish(sequence.request_id, FinishReason.ERROR)
+        self._scheduler.cache.pool.forget_all()
+        return [
+            TokenDelta(
+                request_id=sequence.request_id,
+                finish_reason=FinishReason.ERROR,
+                cached_tokens=sequence.cached_tokens,
+                timings=sequence.timings(),
+                error_code="generation_failed",
+                error_message=f"the model's step failed ({type(error).__name__}); try again",
+            )
+            for sequence in failed
+        ]
+
+    def stats(self) -> EngineStats:
+        """A snapshot of queues, blocks and counters."""
+        cache = self._scheduler.cache
+        return EngineStats(
+            running=len(self._scheduler.running),
+            waiting=len(self._scheduler.waiting),
+            total_blocks=cache.num_blocks,
+            free_blocks=cache.pool.num_free,
+            cached_blocks=cache.pool.num_hashed,
+            block_size=cache.block_size,
+            steps=self._steps,
+            prompt_tokens=self._prompt_tokens,
+            cached_prompt_tokens=self._cached_tokens,
+            generated_tokens=self._generated_tokens,
+            preemptions=self._scheduler.num_preemptions,
+            failed_steps=self._failed_steps,
+        )

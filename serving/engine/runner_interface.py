@@ -1,0 +1,14 @@
+"""What the engine asks of a model runner: the seam where tests put a fake."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from serving.scheduler.output import RunnerOutput, SchedulerOutput
+
+
+class Runner(Protocol):
+    """Computes one step."""
+
+    def execute(self, work: SchedulerOutput) -> RunnerOutput:
+        """Write the keys and values of every chunk; sample where a chunk asks for it."""

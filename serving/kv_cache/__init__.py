@@ -1,0 +1,1 @@
+"""Which KV blocks hold what: pure bookkeeping, no tensors (`storage.py` holds those)."""

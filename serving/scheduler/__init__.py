@@ -1,0 +1,1 @@
+"""Decides what each step computes. Plain data in, plain data out; imports no torch."""

@@ -1,0 +1,215 @@
+"""One rule fills every step: computed tokens catch up with tokens, under one token budget.
+
+There is no prefill phase and no decode phase. A new prompt, a chunk of a long one, the rest after
+a prefix hit, a decoding sequence's one token and a preempted sequence's recomputation are all
+`num_uncomputed` tokens that want to be computed:
+
+    1. running sequences first, in the order of their admission;
+    2. where blocks run out, the youngest running one is preempted (its blocks are released but
+       stay hashed, so coming back is mostly a prefix hit);
+    3. only where nobody was preempted, waiting ones are admitted, oldest first.
+
+The rule is that of vLLM's V1 scheduler and of SGLang.
+"""
+
+from __future__ import annotations
+
+import time
+
+from serving.kv_cache.block_pool import KVBlock
+from serving.kv_cache.manager import KVCacheManager
+from serving.request import EngineRequest, FinishReason
+from serving.scheduler.output import ScheduledChunk, SchedulerOutput
+from serving.scheduler.prefix_holdback import PrefixHoldback
+from serving.scheduler.queue import WaitingQueue
+from serving.scheduler.sequence import Sequence, SequenceState
+
+
+class Scheduler:
+    """Owns every live sequence; decides what each step computes.
+
+    Args:
+        cache: the block bookkeeping.
+        max_num_seqs: sequences in one step at most.
+        token_budget: tokens in one step at most.
+        long_prefill_share: share of the budget one prompt may take while others run, so that a
+            long prompt does not stall their decoding.
+
+    A sequence always fits: the client refuses requests above the cache's capacity, so the oldest
+    running one can always be finished by preempting the others. That is why nobody starves.
+    """
+
+    def __init__(
+        self,
+        cache: KVCacheManager,
+        *,
+        max_num_seqs: int,
+        token_budget: int,
+        long_prefill_share: float = 0.75,
+    ) -> None:
+        self.cache = cache
+        self.waiting = WaitingQueue()
+        self.running: list[Sequence] = []
+        self.num_preemptions = 0
+        self._sequences: dict[str, Sequence] = {}
+        self._max_num_seqs = max_num_seqs
+        self._token_budget = max(token_budget, max_num_seqs)
+        self._long_prefill_chunk = max(1, int(self._token_budget * long_prefill_share))
+        self._holdback = PrefixHoldback(cache.block_size)
+        self._finished_ids: list[str] = []
+
+    @property
+    def token_budget(self) -> int:
+        """Tokens in one step at most; never below one for each sequence."""
+        return self._token_budget
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would compute anything."""
+        return bool(self._sequences)
+
+    def get(self, request_id: str) -> Sequence | None:
+        """The live sequence of that name."""
+        return self._sequences.get(request_id)
+
+    def add(self, request: EngineRequest) -> None:
+        """Queue a new request; its name must not be in use."""
+        sequence = Sequence(request)
+        self._sequences[request.request_id] = sequence
+        self.waiting.push_back(sequence)
+
+    def finish(self, request_id: str, reason: FinishReason) -> Sequence | None:
+        """End a sequence wherever it stands and release its blocks; None if it is not live."""
+        sequence = self._sequences.pop(request_id, None)
+        if sequence is None:
+            return None
+        if sequence.state is SequenceState.RUNNING:
+            self.running.remove(sequence)
+            self._stop_running(sequence)
+        else:
+            self.waiting.remove(sequence)
+        sequence.state = SequenceState.FINISHED
+        self._finished_ids.append(request_id)
+        return sequence
+
+    def schedule(self) -> SchedulerOutput:
+        """Choose this step's chunks; blocks for them are allocated when it returns."""
+        chunks: list[ScheduledChunk] = []
+        budget, preempted = self._schedule_running(chunks, self._token_budget)
+        if not preempted:
+            self._admit_waiting(chunks, budget)
+        finished, self._finished_ids = self._finished_ids, []
+        return SchedulerOutput(chunks=chunks, finished_ids=finished)
+
+    def _schedule_running(
+        self, chunks: list[ScheduledChunk], budget: int
+    ) -> tuple[int, bool]:
+        """Chunks for the running sequences; what is left of the budget, and whether any fell out."""
+        preempted = False
+        index = 0
+        while index < len(self.running) and budget > 0:
+            sequence = self.running[index]
+            spared = len(self.running) - index - 1  # a token for each one behind it
+            count = self._chunk_size(sequence, budget - spared)
+            while not self.cache.grow(sequence.table, sequence.num_computed + count):
+                preempted = True
+                if self._preempt_youngest() is sequence:
+                    return budget, True
+            chunks.append(self._commit(sequence, count))
+            budget -= count
+            index += 1
+        return budget, preempted
+
+    def _admit_waiting(self, chunks: list[ScheduledChunk], budget: int) -> None:
+        for sequence in list(self._admissible()):
+            if budget <= 0 or len(self.running) >= self._max_num_seqs:
+                return
+            prefix = self.cache.find_prefix(sequence.table, sequence.token_ids)
+            if self._holdback.should_wait(sequence.table.hashes, len(prefix)):
+                continue
+            # A block is left for each running one, or the newcomer would be preempted at once.
+            spare = len(self.running)
+            if not self.cache.can_admit(prefix, len(sequence.token_ids), spare):
+                return
+            self._admit(sequence, prefix)
+            count = self._chunk_size(sequence, budget)
+            chunks.append(self._commit(sequence, count))
+            budget -= count
+
+    def _admissible(self) -> list[Sequence]:
+        """The oldest waiting sequences, no more than could start: the queue may be very long."""
+        room = self._max_num_seqs - len(self.running)
+        oldest: list[Sequence] = []
+        for sequence in self.waiting:
+            if len(oldest) >= 2 * room:
+                break
+            oldest.append(sequence)
+        return oldest
+
+    def _admit(self, sequence: Sequence, prefix: list[KVBlock]) -> None:
+        """Start a sequence with the blocks of all its present tokens: one contiguous run."""
+        self.cache.adopt_prefix(sequence.table, prefix)
+        self.cache.grow(sequence.table, len(sequence.token_ids))
+        self.waiting.remove(sequence)
+        self.running.append(sequence)
+        sequence.state = SequenceState.RUNNING
+        sequence.num_computed = len(prefix) * self.cache.block_size
+        if sequence.admitted_at is None:
+            sequence.admitted_at = time.monotonic()
+            sequence.cached_tokens = sequence.num_computed
+        self._holdback.begin(sequence.request_id, sequence.table.hashes, len(prefix))
+
+    def _chunk_size(self, sequence: Sequence, budget: int) -> int:
+        count = min(sequence.num_uncomputed, budget)
+        if len(self.running) > 1:
+            count = min(count, self._long_prefill_chunk)
+        return count
+
+    def _commit(self, sequence: Sequence, count: int) -> ScheduledChunk:
+        """Count `count` tokens as computed and describe them to the runner."""
+        start = sequence.num_computed
+        end = start + count
+        sequence.num_computed = end
+        self.cache.register(sequence.table, sequence.token_ids, end)
+        if end >= sequence.prompt_len:
+            self._holdback.end(sequence.request_id)
+        prompt = sequence.request.prompt_token_ids
+        wants_token = sequence.request.sampling.max_tokens != 0
+        return ScheduledChunk(
+            request_id=sequence.request_id,
+            token_ids=sequence.token_ids[start:end],
+            start=start,
+            block_ids=sequence.table.block_ids,
+            samples=end == len(sequence.token_ids) and wants_token,
+            sampling=sequence.request.sampling,
+            prompt_token_ids=prompt,
+            output_token_ids=sequence.output_ids,
+        )
+
+    def _preempt_youngest(self) -> Sequence:
+        """Send the last admitted sequence back to the head of the queue."""
+        sequence = self.running.pop()
+        self._stop_running(sequence)
+        sequence.state = SequenceState.WAITING
+        sequence.num_computed = 0
+        sequence.preemptions += 1
+        self.num_preemptions += 1
+        self.waiting.push_front(sequence)
+        return sequence
+
+    def _stop_running(self, sequence: Sequence) -> None:
+        self._holdback.end(sequence.request_id)
+        self.cache.release(sequence.table)
+
+    def check_integrity(self) -> None:
+        """Check that queues, sequences and blocks agree; for tests.
+
+        Raises:
+            AssertionError: they do not.
+        """
+        waiting = list(self.waiting)
+        live = {sequence.request_id for sequence in [*waiting, *self.running]}
+        assert live == set(self._sequences), "a sequence is lost or doubled"
+        assert len(live) == len(waiting) + len(self.running), "a sequence is in two queues"
+        assert all(not sequence.table.blocks for sequence in waiting), "a waiting one holds blocks"
+        self.cache.check_integrity([sequence.table for sequence in self.running])

@@ -1,0 +1,110 @@
+"""Text to token ids and back, and the chat template: the client's side of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers.decoders import DecodeStream
+
+from serving.errors import InvalidRequest, UnsupportedModel
+
+Message = dict[str, Any]
+
+
+class Tokenizer:
+    """A checkpoint's tokenizer and chat template, loaded without any code of the checkpoint's.
+
+    Thread-safe: the fast tokenizer's `encode` and the template hold no state between calls.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+        loaded = AutoTokenizer.from_pretrained(
+            str(path), trust_remote_code=False, local_files_only=True
+        )
+        if not isinstance(loaded, PreTrainedTokenizerFast):
+            raise UnsupportedModel(
+                f"the tokenizer in {path} has no tokenizer.json (fast form); save one with "
+                "AutoTokenizer.from_pretrained(...).save_pretrained(...)"
+            )
+        self._hf = loaded
+        self._fast = loaded.backend_tokenizer
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids are in [0, vocab_size)."""
+        return len(self._hf)
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether `render_chat` can work."""
+        return self._hf.chat_template is not None
+
+    @property
+    def special_tokens(self) -> frozenset[str]:
+        """Texts of the added special tokens: the tokenizer always splits at them."""
+        return frozenset(
+            token.content for token in self._hf.added_tokens_decoder.values() if token.special
+        )
+
+    def encode(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
+        """Token ids of `text`; a rendered chat has its special tokens in the text already."""
+        ids: list[int] = self._fast.encode(text, add_special_tokens=add_special_tokens).ids
+        return ids
+
+    def decode(self, token_ids: list[int], *, skip_special_tokens: bool = True) -> str:
+        """Text of `token_ids`; an incomplete character at the end becomes U+FFFD."""
+        text: str = self._fast.decode(token_ids, skip_special_tokens=skip_special_tokens)
+        return text
+
+    def token_text(self, token_id: int) -> str:
+        """Text of a single token, special ones shown, for logprobs."""
+        return self.decode([token_id], skip_special_tokens=False)
+
+    def decode_stream(self, prompt_token_ids: list[int]) -> DecodeStream:
+        """An incremental decoder that knows the prompt's last ids (for leading spaces)."""
+        return DecodeStream(ids=prompt_token_ids, skip_special_tokens=True)
+
+    def step(self, stream: DecodeStream, token_id: int) -> str | None:
+        """Feed one id; the text that became complete by it, or None."""
+        text: str | None = stream.step(self._fast, token_id)
+        return text
+
+    def render_chat(
+        self,
+        messages: list[Message],
+        *,
+        add_generation_prompt: bool = True,
+        continue_final_message: bool = False,
+        tools: list[dict[str, Any]] | None = None,
+    ) -> str:
+        """The prompt text of a conversation by the checkpoint's own chat template.
+
+        Raises:
+            InvalidRequest: no template in the checkpoint, or the template refuses the messages
+                (an unknown role, roles that do not alternate).
+        """
+        from jinja2 import TemplateError
+
+        if not self.has_chat_template:
+            raise InvalidRequest(
+                "this model has no chat template; send a text completion, or add "
+                "chat_template.jinja to the model folder",
+                param="messages",
+            )
+        try:
+            text = self._hf.apply_chat_template(
+                messages,
+                tools=tools,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                continue_final_message=continue_final_message,
+            )
+        except (TemplateError, ValueError, TypeError, KeyError) as error:
+            raise InvalidRequest(
+                f"the model's chat template refused the messages: {error}", param="messages"
+            ) from error
+        assert isinstance(text, str)  # tokenize=False: narrows the union for the type checker
+        return text
