@@ -16,7 +16,7 @@ from typing import Any
 from serving.errors import ConfigError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-BACKENDS = ("auto", "paged", "generate")
+BACKENDS = ("paged", "generate")
 ATTENTION_BACKENDS = ("auto", "reference", "cpu", "varlen")
 
 
@@ -86,7 +86,7 @@ class EngineConfig:
     dtype: str = setting("auto", "KEEPWARM_DTYPE", "auto: bfloat16 on CUDA, float32 on CPU")
     device: str = setting("auto", "KEEPWARM_DEVICE", "auto, cpu, cuda or cuda:N")
     backend: str = setting(
-        "auto", "KEEPWARM_BACKEND", "auto, paged, or generate (one request at a time)"
+        "paged", "KEEPWARM_BACKEND", "paged, or generate (any model, one request at a time)"
     )
     attention: str = setting(
         "auto", "KEEPWARM_ATTENTION", "auto, reference, cpu or varlen; every choice is self-tested"

@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from serving.engine.runner_interface import Runner
+from serving.engine.runner_interface import DeviceLost, Runner
 from serving.request import EngineRequest, EngineStats, FinishReason, TokenDelta
 from serving.scheduler.output import RunnerOutput, SampledToken, ScheduledChunk
 from serving.scheduler.scheduler import Scheduler
 from serving.scheduler.sequence import Sequence
 
 logger = logging.getLogger(__name__)
-
-MAX_FAILURES_IN_A_ROW = 3
 
 
 class Core(Protocol):
@@ -57,7 +55,7 @@ class EngineCore:
         self._runner = runner
         self._eos = frozenset(eos_token_ids)
         self._max_model_len = max_model_len
-        self._steps = self._failed_steps = self._failures_in_a_row = 0
+        self._steps = self._failed_steps = 0
         self._prompt_tokens = self._cached_tokens = self._generated_tokens = 0
 
     @property
@@ -77,16 +75,19 @@ class EngineCore:
         """Compute one step and say what each sequence got.
 
         A step that raises ends every running sequence with an error and empties the prefix cache,
-        whose content is then in doubt; waiting sequences go on. A third failure in a row raises:
-        the engine is broken, not the request.
+        whose content is then in doubt; waiting sequences go on.
+
+        Raises:
+            DeviceLost: no later step can work either; the engine must end.
         """
         work = self._scheduler.schedule()
         try:
             result = self._runner.execute(work)
+        except DeviceLost:
+            raise
         except Exception as error:
             return self._fail_running(error)
         self._steps += 1
-        self._failures_in_a_row = 0
         deltas = (self._update(chunk, result) for chunk in work.chunks)
         return [delta for delta in deltas if delta is not None]
 
@@ -103,27 +104,10 @@ class EngineCore:
     def _append(self, sequence: Sequence, token: SampledToken) -> TokenDelta:
         sequence.append(token.token_id)
         self._generated_tokens += 1
-        reason = self._finish_reason(sequence, token.token_id)
+        reason = sequence.finish_reason(token.token_id, self._eos, self._max_model_len)
         if reason is not None:
             return self._finish(sequence, reason, token)
-        first = sequence.num_output == 1
-        return TokenDelta(
-            request_id=sequence.request_id,
-            token_ids=[token.token_id],
-            logprobs=None if token.logprobs is None else [token.logprobs],
-            cached_tokens=sequence.cached_tokens,
-            timings=sequence.timings() if first else None,
-        )
-
-    def _finish_reason(self, sequence: Sequence, token_id: int) -> FinishReason | None:
-        sampling = sequence.request.sampling
-        if token_id in sampling.stop_token_ids:
-            return FinishReason.STOP
-        if not sampling.ignore_eos and token_id in self._eos:
-            return FinishReason.STOP
-        if sampling.max_tokens is not None and sequence.num_output >= sampling.max_tokens:
-            return FinishReason.LENGTH
-        return FinishReason.LENGTH if len(sequence.token_ids) >= self._max_model_len else None
+        return sequence.delta(token)
 
     def _finish(
         self, sequence: Sequence, reason: FinishReason, token: SampledToken | None
@@ -131,37 +115,16 @@ class EngineCore:
         self._scheduler.finish(sequence.request_id, reason)
         self._prompt_tokens += sequence.prompt_len
         self._cached_tokens += sequence.cached_tokens
-        return TokenDelta(
-            request_id=sequence.request_id,
-            token_ids=[] if token is None else [token.token_id],
-            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
-            finish_reason=reason,
-            cached_tokens=sequence.cached_tokens,
-            preemptions=sequence.preemptions,
-            timings=sequence.timings(),
-        )
+        return sequence.final_delta(reason, token)
 
     def _fail_running(self, error: Exception) -> list[TokenDelta]:
         self._failed_steps += 1
-        self._failures_in_a_row += 1
         logger.exception("a step failed; its requests end with an error")
-        if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
-            raise error
         failed = list(self._scheduler.running)
         for sequence in failed:
             self._scheduler.finish(sequence.request_id, FinishReason.ERROR)
         self._scheduler.cache.pool.forget_all()
-        return [
-            TokenDelta(
-                request_id=sequence.request_id,
-                finish_reason=FinishReason.ERROR,
-                cached_tokens=sequence.cached_tokens,
-                timings=sequence.timings(),
-                error_code="generation_failed",
-                error_message=f"the model's step failed ({type(error).__name__}); try again",
-            )
-            for sequence in failed
-        ]
+        return [sequence.failed_delta(error) for sequence in failed]
 
     def stats(self) -> EngineStats:
         """A snapshot of queues, blocks and counters."""

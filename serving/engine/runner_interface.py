@@ -7,8 +7,16 @@ from typing import Protocol
 from serving.scheduler.output import RunnerOutput, SchedulerOutput
 
 
+class DeviceLost(Exception):
+    """The device is in a state that only a new process mends (a CUDA fault, say)."""
+
+
 class Runner(Protocol):
     """Computes one step."""
 
     def execute(self, work: SchedulerOutput) -> RunnerOutput:
-        """Write the keys and values of every chunk; sample where a chunk asks for it."""
+        """Write the keys and values of every chunk; sample where a chunk asks for it.
+
+        Raises:
+            DeviceLost: later steps would fail too; any other error concerns this step alone.
+        """

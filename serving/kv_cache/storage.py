@@ -43,10 +43,15 @@ class LayerCache:
 def allocate_layer(
     spec: LayerSpec, num_blocks: int, block_size: int, *, dtype: torch.dtype, device: torch.device
 ) -> LayerCache:
-    """Memory for one layer, zeroed so that no kernel ever meets a NaN in an unwritten slot."""
+    """Memory for one layer.
+
+    Zeroed on CUDA, whose kernels read whole pages and mask afterwards: NaN times zero is NaN. On
+    CPU only written slots are read, and untouched memory costs nothing until it is used.
+    """
+    make = torch.empty if device.type == "cpu" else torch.zeros
     shape = (num_blocks, block_size, spec.num_kv_heads)
-    keys = torch.zeros(*shape, spec.key_dim, dtype=dtype, device=device)
-    values = torch.zeros(*shape, spec.value_dim, dtype=dtype, device=device)
+    keys = make(*shape, spec.key_dim, dtype=dtype, device=device)
+    values = make(*shape, spec.value_dim, dtype=dtype, device=device)
     return LayerCache(spec, keys, values, keys.flatten(0, 1), values.flatten(0, 1))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 import time
 
+from serving.errors import GenerationFailed
 from serving.kv_cache.manager import BlockTable
-from serving.request import EngineRequest, Timings
+from serving.request import EngineRequest, FinishReason, Timings, TokenDelta
+from serving.scheduler.output import SampledToken
 
 
 class SequenceState(enum.Enum):
@@ -84,4 +86,51 @@ class Sequence:
             queue_ms=1000 * (admitted - self.arrived_at),
             prefill_ms=1000 * (first - admitted),
             decode_ms=1000 * (now - first),
+        )
+
+    def finish_reason(
+        self, token_id: int, eos: frozenset[int], max_model_len: int
+    ) -> FinishReason | None:
+        """Whether the token just appended ends it, and why."""
+        sampling = self.request.sampling
+        if token_id in sampling.stop_token_ids:
+            return FinishReason.STOP
+        if not sampling.ignore_eos and token_id in eos:
+            return FinishReason.STOP
+        if sampling.max_tokens is not None and self.num_output >= sampling.max_tokens:
+            return FinishReason.LENGTH
+        return FinishReason.LENGTH if len(self.token_ids) >= max_model_len else None
+
+    def delta(self, token: SampledToken) -> TokenDelta:
+        """What to tell the client of one more token; the first one brings the timings so far."""
+        return TokenDelta(
+            request_id=self.request_id,
+            token_ids=[token.token_id],
+            logprobs=None if token.logprobs is None else [token.logprobs],
+            cached_tokens=self.cached_tokens,
+            timings=self.timings() if self.num_output == 1 else None,
+        )
+
+    def final_delta(self, reason: FinishReason, token: SampledToken | None) -> TokenDelta:
+        """The last word on it, with its last token if it has one."""
+        return TokenDelta(
+            request_id=self.request_id,
+            token_ids=[] if token is None else [token.token_id],
+            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            finish_reason=reason,
+            cached_tokens=self.cached_tokens,
+            preemptions=self.preemptions,
+            timings=self.timings(),
+        )
+
+    def failed_delta(self, error: Exception) -> TokenDelta:
+        """The last word on it after a failed step; names the error's kind, never its text."""
+        return TokenDelta(
+            request_id=self.request_id,
+            finish_reason=FinishReason.ERROR,
+            cached_tokens=self.cached_tokens,
+            preemptions=self.preemptions,
+            timings=self.timings(),
+            error_code=GenerationFailed.code,
+            error_message=f"the model's step failed ({type(error).__name__}); try again",
         )

@@ -1,0 +1,144 @@
+"""Puts an engine together from its settings: load, probe, size, choose attention, verify."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from serving.attention.selftest import choose_backend
+from serving.backends.generate_engine import GenerateCore
+from serving.checkpoint import check_folder
+from serving.config import EngineConfig
+from serving.engine.core import Core, EngineCore
+from serving.kv_cache.manager import KVCacheManager
+from serving.request import ModelInfo
+from serving.runner import loader, sizing, verify
+from serving.runner.model_runner import ModelRunner
+from serving.runner.packing import pin_for_packing
+from serving.runner.paged_model import PagedModel
+from serving.runner.probe import probe
+from serving.sampling import Sampler
+from serving.scheduler.scheduler import Scheduler
+
+logger = logging.getLogger(__name__)
+
+
+class Phases:
+    """Times the phases of a start and tells each one's beginning."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._tell = tell
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Everything inside the block is `name`."""
+        self._tell(name)
+        started = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - started, 3)
+
+
+def build_core(config: EngineConfig, tell: Callable[[str], None]) -> tuple[Core, ModelInfo]:
+    """Load the checkpoint and make the engine that serves it.
+
+    Raises:
+        ConfigError: a setting or the folder is wrong.
+        UnsupportedModel: transformers refuses it or, with KEEPWARM_BACKEND=paged, the probe does.
+    """
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    folder = check_folder(config.model)
+    device = loader.choose_device(config.device)
+    dtype = loader.choose_dtype(config.dtype, device)
+    phases = Phases(tell)
+    with phases.phase("loading weights"):
+        loader.load_config(folder)
+        model = loader.load_model(folder, dtype=dtype, device=device)
+    if config.backend == "generate":
+        return _generate_core(config, model, folder, phases)
+    return _paged_core(config, model, folder, phases)
+
+
+def _paged_core(
+    config: EngineConfig, model: PreTrainedModel, folder: Path, phases: Phases
+) -> tuple[Core, ModelInfo]:
+    device, dtype = model.device, model.dtype
+    block_size = sizing.block_size_for(config, device)
+    with phases.phase("probing attention"):
+        pin_for_packing(model, config.scheduler.max_model_len or loader.context_length(model.config))
+        expected = verify.eager_logits(model)
+        probed = probe(model, dtype)
+        num_blocks = sizing.choose_num_blocks(config, probed.spec, block_size, model)
+        backend = choose_backend(
+            probed.spec, block_size, dtype=dtype, device=device, wanted=config.attention
+        )
+    with phases.phase("allocating KV cache"):
+        paged = PagedModel(model, probed, backend, num_blocks=num_blocks, block_size=block_size)
+        logger.info("%s", sizing.report(probed.spec, num_blocks, block_size))
+    with phases.phase("verifying logits"):
+        _verify(paged, model, expected, num_blocks, block_size)
+    max_model_len = sizing.choose_max_model_len(config, model, num_blocks * block_size)
+    info = _info(model, folder, backend.name, max_model_len, phases, block_size, num_blocks)
+    scheduler = Scheduler(
+        KVCacheManager(num_blocks, block_size, prefix_caching=config.cache.prefix_caching),
+        max_num_seqs=config.scheduler.max_num_seqs,
+        token_budget=sizing.token_budget_for(config, device),
+        long_prefill_share=config.scheduler.long_prefill_share,
+    )
+    runner = ModelRunner(paged, Sampler())
+    core = EngineCore(
+        scheduler, runner, eos_token_ids=info.eos_token_ids, max_model_len=max_model_len
+    )
+    return core, info
+
+
+def _verify(
+    paged: PagedModel,
+    model: PreTrainedModel,
+    expected: torch.Tensor,
+    num_blocks: int,
+    block_size: int,
+) -> None:
+    if num_blocks * block_size >= verify.PROMPT_TOKENS:
+        verify.check(paged, model, expected, block_size)
+
+
+def _generate_core(
+    config: EngineConfig, model: PreTrainedModel, folder: Path, phases: Phases
+) -> tuple[Core, ModelInfo]:
+    """One request at a time by `generate()`: for what the probe refuses."""
+    max_model_len = config.scheduler.max_model_len or loader.context_length(model.config)
+    logger.warning("serving by generate(), one request at a time: no batching, no prefix cache")
+    info = _info(model, folder, "generate", max_model_len, phases, 0, 0)
+    return GenerateCore(model, Sampler(), info), info
+
+
+def _info(
+    model: PreTrainedModel,
+    folder: Path,
+    backend: str,
+    max_model_len: int,
+    phases: Phases,
+    block_size: int,
+    num_blocks: int,
+) -> ModelInfo:
+    return ModelInfo(
+        model_path=str(folder),
+        architecture=type(model).__name__,
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=str(model.device),
+        backend=backend,
+        max_model_len=max_model_len,
+        vocab_size=model.config.get_text_config().vocab_size,
+        eos_token_ids=loader.eos_token_ids(model),
+        block_size=block_size,
+        total_blocks=num_blocks,
+        load_seconds=phases.seconds,
+    )

@@ -1,0 +1,170 @@
+"""How a client reaches its engine: a process of its own, or a thread of this one."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import zmq
+
+from serving.config import EngineConfig
+from serving.engine.core import Core
+from serving.engine.loop import EngineLoop
+from serving.engine.messages import (
+    Failed,
+    Inbound,
+    Outbound,
+    Ready,
+    Stop,
+    encoder,
+    outbound_decoder,
+)
+from serving.request import ModelInfo
+
+OnMessage = Callable[[Outbound], None]
+OnEnd = Callable[[str], None]
+
+POLL_MS = 200
+
+
+class Transport(Protocol):
+    """Carries messages both ways. `start` gives the callbacks, called from one thread only."""
+
+    def start(self, on_message: OnMessage, on_end: OnEnd) -> None: ...
+
+    def send(self, message: Inbound) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ProcessTransport:
+    """The engine in a child process, over two ipc sockets in a private folder."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._folder = tempfile.mkdtemp(prefix="keepwarm-")
+        address = f"ipc://{self._folder}/engine"
+        context = zmq.Context.instance()
+        self._outgoing = context.socket(zmq.PUSH)
+        self._outgoing.setsockopt(zmq.SNDHWM, 0)
+        self._outgoing.setsockopt(zmq.LINGER, 0)
+        self._outgoing.bind(f"{address}.in")
+        self._incoming = context.socket(zmq.PULL)
+        self._incoming.setsockopt(zmq.RCVHWM, 0)
+        self._incoming.bind(f"{address}.out")
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._process = _spawn(config, address)
+
+    @property
+    def pid(self) -> int:
+        """The engine's process id."""
+        return self._process.pid
+
+    def start(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        """Begin to read; `on_end` comes once, with one sentence on how the process ended."""
+        self._reader = threading.Thread(
+            target=self._read, args=(on_message, on_end), name="engine-reader", daemon=True
+        )
+        self._reader.start()
+
+    def send(self, message: Inbound) -> None:
+        """Hand a message to the engine; lost silently after its end, which `on_end` tells."""
+        with self._lock:
+            if not self._closing.is_set():
+                self._outgoing.send(encoder.encode(message))
+
+    def close(self) -> None:
+        """Stop the engine, kindly for two seconds; takes its sockets and folder away."""
+        self.send(Stop())
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._closing.set()
+        self._reader.join(timeout=2)
+        with self._lock:
+            self._outgoing.close()
+            self._incoming.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        while not self._closing.is_set():
+            if self._incoming.poll(POLL_MS):
+                on_message(outbound_decoder.decode(self._incoming.recv()))
+            elif (status := self._process.poll()) is not None:
+                on_end(f"the engine process ended with status {status}")
+                return
+
+
+def _spawn(config: EngineConfig, address: str) -> subprocess.Popen[bytes]:
+    """Start the engine's process and give it its settings."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "serving.engine.process", address],
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # a terminal's Ctrl-C is the server's affair, not the engine's
+    )
+    assert process.stdin is not None
+    process.stdin.write(config.to_json().encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+class ThreadTransport:
+    """The engine's loop on a thread of this process: for tests and offline use."""
+
+    def __init__(self, core: Core, info: ModelInfo) -> None:
+        self._core = core
+        self._info = info
+        self._inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
+
+    def start(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        """Begin to run the loop."""
+        self._thread = threading.Thread(
+            target=self._run, args=(on_message, on_end), name="engine-loop", daemon=True
+        )
+        on_message(Ready(self._info))
+        self._thread.start()
+
+    def send(self, message: Inbound) -> None:
+        """Hand a message to the loop."""
+        self._inbox.put(message)
+
+    def close(self) -> None:
+        """Stop the loop after its present step."""
+        self._inbox.put(Stop())
+        self._thread.join()
+
+    def _run(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        try:
+            EngineLoop(self._core, self._receive, on_message).run()
+        except Exception as error:
+            on_message(Failed("engine_dead", f"the engine failed ({type(error).__name__})"))
+        on_end("the engine's loop ended")
+
+    def _receive(self, wait: bool) -> list[Inbound]:
+        messages = [self._inbox.get()] if wait else []
+        while True:
+            try:
+                messages.append(self._inbox.get_nowait())
+            except queue.Empty:
+                return messages

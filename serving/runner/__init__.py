@@ -1,0 +1,1 @@
+"""Turns scheduled chunks into tokens with a transformers model."""

@@ -1,0 +1,45 @@
+"""Makes a model's forward independent of what else is packed into the batch."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+logger = logging.getLogger(__name__)
+
+
+def pin_for_packing(model: PreTrainedModel, max_model_len: int) -> None:
+    """Fix what transformers would choose anew at each forward from the whole batch.
+
+    - Dynamic and longrope RoPE choose their frequencies by the longest position of the batch: a
+      long conversation would change the short ones beside it, and keys already cached. They are
+      fixed to those of `max_model_len`.
+    - A `pad_token_id` makes some models search the ids for padding on the host; nothing is padded.
+    """
+    model.config.pad_token_id = None
+    for name, module in model.named_modules():
+        if hasattr(module, "rope_type") and _is_dynamic(module.rope_type):
+            _pin_rope(module, max_model_len, model.device)
+            logger.info("%s: frequencies fixed to a context of %d tokens", name, max_model_len)
+
+
+def _is_dynamic(rope_type: object) -> bool:
+    kinds = rope_type.values() if isinstance(rope_type, dict) else [rope_type]
+    return any("dynamic" in str(kind) or kind == "longrope" for kind in kinds)
+
+
+def _pin_rope(module: nn.Module, max_model_len: int, device: torch.device) -> None:
+    """Let the module choose for the longest position once, then take the choice away from it."""
+    probe = torch.zeros(1, 1, device=device)
+    last = torch.tensor([[max_model_len - 1]], device=device)
+    rope_type = module.rope_type
+    if isinstance(rope_type, dict):
+        for layer_type in rope_type:
+            module(probe, last, layer_type=layer_type)
+        module.rope_type = dict.fromkeys(rope_type, "default")  # type: ignore[assignment]
+    else:
+        module(probe, last)
+        module.rope_type = "default"  # type: ignore[assignment]

@@ -1,0 +1,67 @@
+"""The last word on a checkpoint: paged logits must be those of transformers' eager attention."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from serving.errors import UnsupportedModel
+from serving.runner.paged_model import PagedModel
+from serving.runner.probe import FALLBACK
+from serving.sampling_params import SamplingParams
+from serving.scheduler.output import ScheduledChunk
+
+logger = logging.getLogger(__name__)
+
+PROMPT_TOKENS = 24
+# Largest difference of the logits, as a share of their spread.
+TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1.5e-1}
+
+
+@torch.inference_mode()
+def eager_logits(model: PreTrainedModel) -> Tensor:
+    """Logits [PROMPT_TOKENS, vocabulary] of the check's prompt by eager attention."""
+    model.set_attn_implementation("eager")
+    ids = torch.tensor([_prompt(model)], device=model.device)
+    logits: Tensor = model(input_ids=ids, use_cache=False).logits[0].float()
+    return logits
+
+
+def check(paged: PagedModel, model: PreTrainedModel, expected: Tensor, block_size: int) -> None:
+    """Run the prompt as two chunks and a decoding token through the pages and compare.
+
+    Raises:
+        UnsupportedModel: the logits differ by more than rounding explains.
+    """
+    ids = _prompt(model)
+    blocks = list(range(-(-PROMPT_TOKENS // block_size)))
+    cuts = [0, PROMPT_TOKENS // 2, PROMPT_TOKENS - 1, PROMPT_TOKENS]
+    parts = []
+    for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        chunk = ScheduledChunk(
+            request_id="verify",
+            token_ids=ids[start:end],
+            start=start,
+            block_ids=blocks,
+            samples=True,
+            sampling=SamplingParams(),
+            prompt_token_ids=ids,
+            output_token_ids=[],
+        )
+        parts.append(paged.forward([chunk], list(range(end - start))).float())
+    difference = float((torch.cat(parts) - expected).abs().max() / expected.std())
+    tolerance = TOLERANCE[model.dtype]
+    if not difference <= tolerance:
+        raise UnsupportedModel(
+            f"{type(model).__name__} answers differently from the paged cache than with eager "
+            f"attention (difference {difference:.2g}, allowed {tolerance:g}). {FALLBACK}"
+        )
+    logger.info("paged logits agree with eager attention within %.1e", difference)
+
+
+def _prompt(model: PreTrainedModel) -> list[int]:
+    vocabulary = model.config.get_text_config().vocab_size
+    return [(7919 * (i + 1)) % vocabulary for i in range(PROMPT_TOKENS)]
