@@ -17,6 +17,7 @@ from serving.errors import ConfigError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BACKENDS = ("paged", "generate")
+LINEAR_LAYOUTS = ("auto", "plain", "packed")
 ATTENTION_BACKENDS = ("auto", "reference", "cpu", "varlen")
 
 
@@ -91,6 +92,9 @@ class EngineConfig:
     attention: str = setting(
         "auto", "KEEPWARM_ATTENTION", "auto, reference, cpu or varlen; every choice is self-tested"
     )
+    linear: str = setting(
+        "auto", "KEEPWARM_LINEAR", "auto, plain or packed: layout of linear layers (CPU, float32)"
+    )
     num_threads: int = setting(0, "KEEPWARM_NUM_THREADS", "CPU threads of the engine; 0: torch's")
     stall_after_s: float = setting(
         60.0, "KEEPWARM_STALL_AFTER_SECONDS", "a step longer than this makes /ping answer 503"
@@ -103,6 +107,8 @@ class EngineConfig:
         _check("KEEPWARM_BACKEND", self.backend, self.backend in BACKENDS, f"one of {BACKENDS}")
         known = self.attention in ATTENTION_BACKENDS
         _check("KEEPWARM_ATTENTION", self.attention, known, f"one of {ATTENTION_BACKENDS}")
+        layout = self.linear
+        _check("KEEPWARM_LINEAR", layout, layout in LINEAR_LAYOUTS, f"one of {LINEAR_LAYOUTS}")
         kind = self.device.split(":")[0]
         _check("KEEPWARM_DEVICE", self.device, kind in ("auto", "cpu", "cuda"), "auto, cpu or cuda")
         _check("KEEPWARM_NUM_THREADS", self.num_threads, self.num_threads >= 0, "0 or more")

@@ -19,6 +19,7 @@ from serving.engine.core import Core, EngineCore
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import ModelInfo
 from serving.runner import loader, sizing, verify
+from serving.runner.linear import pack_linears
 from serving.runner.model_runner import ModelRunner
 from serving.runner.packing import pin_for_packing
 from serving.runner.paged_model import PagedModel
@@ -74,6 +75,8 @@ def _paged_core(
     with phases.phase("probing attention"):
         pin_for_packing(model, config.scheduler.max_model_len or loader.context_length(model.config))
         expected = verify.eager_logits(model)
+        if config.linear != "plain":
+            pack_linears(model)
         probed = probe(model, dtype)
         num_blocks = sizing.choose_num_blocks(config, probed.spec, block_size, model)
         backend = choose_backend(
