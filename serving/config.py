@@ -35,7 +35,7 @@ class CacheConfig:
     )
     num_blocks: int = setting(0, "KEEPWARM_NUM_BLOCKS", "blocks in the pool; 0: from memory")
     cpu_gib: float = setting(
-        0.0, "KEEPWARM_KV_CACHE_GIB", "KV pool on CPU in GiB; 0: a quarter of free memory, 4 at most"
+        0.0, "KEEPWARM_KV_CACHE_GIB", "KV pool on CPU in GiB; 0: a quarter of what is free, up to 4"
     )
     gpu_memory_utilization: float = setting(
         0.9, "KEEPWARM_GPU_MEMORY_UTILIZATION", "share of the GPU that weights and KV may take"
@@ -67,7 +67,7 @@ class SchedulerConfig:
         512, "KEEPWARM_MAX_WAITING", "requests that may wait before new ones get 429"
     )
     max_model_len: int = setting(
-        0, "KEEPWARM_MAX_MODEL_LEN", "context in tokens; 0: the model's own, or what the cache holds"
+        0, "KEEPWARM_MAX_MODEL_LEN", "context in tokens; 0: the model's own, or what fits the cache"
     )
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ the client's side alone. The scheduler's own record of a request is `scheduler/s
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,6 +49,13 @@ class PositionLogprobs(msgspec.Struct, frozen=True, array_like=True):
 
     chosen: TokenLogprob
     top: list[TokenLogprob]
+
+
+class SampledToken(NamedTuple):
+    """A sequence's next token; `logprobs` where the request asked for them."""
+
+    token_id: int
+    logprobs: PositionLogprobs | None = None
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,9 +95,9 @@ class Tokenizer:
                 param="messages",
             )
         try:
-            text = self._hf.apply_chat_template(
+            return self._hf.apply_chat_template(  # type: ignore[return-value]
                 messages,
-                tools=tools,
+                tools=tools,  # type: ignore[arg-type]
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 continue_final_message=continue_final_message,
@@ -106,5 +106,3 @@ class Tokenizer:
             raise InvalidRequest(
                 f"the model's chat template refused the messages: {error}", param="messages"
             ) from error
-        assert isinstance(text, str)  # tokenize=False: narrows the union for the type checker
-        return text

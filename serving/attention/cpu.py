@@ -83,9 +83,10 @@ class CpuAttention:
                 groups.setdefault(run, []).append(item)
         parts = [_run_part(run, items) for run, items in groups.items()] + scattered
         prompts = [item for item in slices if item.new > 1]
-        row_of = torch.cat([_rows(part.rows) for part in parts] + [
-            torch.arange(item.row, item.row + item.new) for item in prompts
-        ])
+        row_of = torch.cat(
+            [_rows(part.rows) for part in parts]
+            + [torch.arange(item.row, item.row + item.new) for item in prompts]
+        )
         in_order = bool((row_of == torch.arange(len(row_of))).all())
         return CpuPlan(parts, prompts, row_of, in_order)
 
@@ -103,7 +104,7 @@ class CpuAttention:
         if spec.softcap is not None or spec.key_dim != spec.value_dim:
             return self._reference.attend(query, key, value, cache, step, sinks)
         if spec.window is not None and any(item.total > spec.window for item in step.slices):
-            output, lse = _attend_windowed(query, cache, step)
+            output, lse = _attend_windowed(query, cache, step, spec.window)
         else:
             output, lse = _attend_parts(query, key, value, cache, step.plan)
         return output if sinks is None else apply_sinks(output, lse, sinks)
@@ -173,11 +174,9 @@ def _attend_causal(
 
 
 def _attend_windowed(
-    query: Tensor, cache: LayerCache, step: AttentionStep
+    query: Tensor, cache: LayerCache, step: AttentionStep, window: int
 ) -> tuple[Tensor, Tensor]:
     """Sequence by sequence, over the slots inside the window of its first row."""
-    window = cache.spec.window
-    assert window is not None
     results = []
     for item in step.slices:
         first = max(0, item.cached + 1 - window)

@@ -6,12 +6,13 @@ to its attention module as `kv_layer` when the model is loaded. Nothing is globa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from serving.attention.metadata import AttentionStep
+from serving.kv_cache.storage import LayerCache
 
 # No mask is made for a name that transformers' mask registry does not know, and that is the wish.
 ATTENTION_NAME = "keepwarm_paged"
@@ -32,7 +33,9 @@ def paged_attention(
 
     Args:
         module: the attention layer; its `kv_layer` is the layer's memory.
-        query: [1, query_heads, T, key_dim]; key and value likewise with kv_heads.
+        query: [1, query_heads, T, key_dim].
+        key: [1, kv_heads, T, key_dim].
+        value: [1, kv_heads, T, value_dim].
         attention_mask: always None here; causality and windows come from the step.
         kv_step: the batch.
         s_aux: attention sinks [query_heads], where the model has them.
@@ -40,7 +43,7 @@ def paged_attention(
     Returns:
         [1, T, query_heads, value_dim] and None.
     """
-    cache = module.kv_layer
+    cache = cast(LayerCache, module.kv_layer)
     rows = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
     query, key, value = rows[0].contiguous(), rows[1], rows[2]
     cache.write(key, value, kv_step.slots)

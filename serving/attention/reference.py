@@ -39,8 +39,10 @@ class ReferenceAttention:
         sinks: Tensor | None,
     ) -> Tensor:
         """See AttentionBackend."""
-        plan = step.plan if step.backend is self else self.plan(
-            step.slices, step.block_size, query.device
+        plan = (
+            step.plan
+            if step.backend is self
+            else self.plan(step.slices, step.block_size, query.device)
         )
         outputs = [
             self._attend_one(query[item.row : item.row + item.new], cache, item, slots, sinks)

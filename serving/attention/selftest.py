@@ -124,4 +124,3 @@ def _chunk(name: str, start: int, new: int, block_ids: list[int]) -> ScheduledCh
         prompt_token_ids=[],
         output_token_ids=[],
     )
-

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
 from serving.attention.merge import apply_sinks
 from serving.attention.metadata import AttentionStep, SequenceSlice
@@ -42,11 +43,7 @@ class VarlenAttention:
     name = "varlen"
 
     def __init__(self, kernel: Callable[..., Any] | None = None) -> None:
-        if kernel is None:
-            from torch.nn.attention.varlen import varlen_attn
-
-            kernel = varlen_attn
-        self._kernel = kernel
+        self._kernel: Callable[..., Any] = kernel or varlen_attn
         self._reference = ReferenceAttention()
 
     def plan(
@@ -78,8 +75,6 @@ class VarlenAttention:
         sinks: Tensor | None,
     ) -> Tensor:
         """See AttentionBackend."""
-        from torch.nn.attention.varlen import AuxRequest
-
         spec, plan = cache.spec, step.plan
         if spec.softcap is not None or spec.key_dim != spec.value_dim:
             return self._reference.attend(query, key, value, cache, step, sinks)
@@ -100,7 +95,6 @@ class VarlenAttention:
             num_splits=1,
         )
         if sinks is None:
-            output: Tensor = result
-            return output
+            return cast(Tensor, result)
         output, lse = result  # the kernel gives lse as [heads, T]
         return apply_sinks(output, lse.transpose(0, 1), sinks)

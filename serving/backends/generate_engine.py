@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,15 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, PreTrainedModel, StoppingCriteria
 
-from serving.request import EngineRequest, EngineStats, FinishReason, ModelInfo, TokenDelta
+from serving.request import (
+    EngineRequest,
+    EngineStats,
+    FinishReason,
+    ModelInfo,
+    SampledToken,
+    TokenDelta,
+)
 from serving.sampling import Sampler, SampleRow, SequenceSampling
-from serving.scheduler.output import SampledToken
 from serving.scheduler.sequence import Sequence
 
 
@@ -57,14 +64,12 @@ class GenerateCore:
         sequence = next(iter(self._queue.values()))
         if sequence.request.sampling.max_tokens == 0:  # nothing is kept warm here
             return [self._finish(sequence, FinishReason.LENGTH, None)]
-        if self._current is None:
-            sequence.admitted_at = sequence.arrived_at
-            self._current = _Generation(self._model, self._sampler, sequence)
+        generation = self._current or self._begin(sequence)
         self._steps += 1
-        result = self._current.next_token()
+        result = generation.next_token()
         if isinstance(result, Exception):
             return [self._fail(sequence, result)]
-        return [self._append(sequence, result)]
+        return [self._append(generation, result)]
 
     def stats(self) -> EngineStats:
         """Queues and counters; there are no blocks."""
@@ -78,14 +83,19 @@ class GenerateCore:
             failed_steps=self._failed_steps,
         )
 
-    def _append(self, sequence: Sequence, token: SampledToken) -> TokenDelta:
+    def _begin(self, sequence: Sequence) -> _Generation:
+        sequence.admitted_at = time.monotonic()
+        self._current = _Generation(self._model, self._sampler, sequence)
+        return self._current
+
+    def _append(self, generation: _Generation, token: SampledToken) -> TokenDelta:
+        sequence = generation.sequence
         sequence.append(token.token_id)
         self._generated_tokens += 1
         reason = sequence.finish_reason(token.token_id, self._eos, self._info.max_model_len)
         if reason is not None:
             return self._finish(sequence, reason, token)
-        assert self._current is not None
-        self._current.go_on()
+        generation.go_on()
         return sequence.delta(token)
 
     def _finish(
@@ -148,7 +158,7 @@ class _Generation:
     def _run(self, model: PreTrainedModel, choose: Callable[[Tensor], int]) -> None:
         ids = torch.tensor([self.sequence.request.prompt_token_ids], device=model.device)
         try:
-            model.generate(
+            model.generate(  # type: ignore[operator]
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 do_sample=False,
@@ -167,7 +177,7 @@ class _Chooser(LogitsProcessor):
     def __init__(self, choose: Callable[[Tensor], int]) -> None:
         self._choose = choose
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         forced = torch.full_like(scores, -torch.inf)
         forced[0, self._choose(scores)] = 0.0
         return forced
@@ -179,5 +189,5 @@ class _Stopper(StoppingCriteria):
     def __init__(self, stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
 
-    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
         return torch.full((len(input_ids),), self._stopped(), device=input_ids.device)

@@ -73,7 +73,8 @@ def _paged_core(
     device, dtype = model.device, model.dtype
     block_size = sizing.block_size_for(config, device)
     with phases.phase("probing attention"):
-        pin_for_packing(model, config.scheduler.max_model_len or loader.context_length(model.config))
+        context = config.scheduler.max_model_len or loader.context_length(model.config)
+        pin_for_packing(model, context)
         expected = verify.eager_logits(model)
         if config.linear != "plain":
             pack_linears(model)

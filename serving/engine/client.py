@@ -215,13 +215,11 @@ class Client:
             self._remember(stream.assembler, *prompt)
 
     def _remember(self, assembler: OutputAssembler, prompt_text: str, salt: str) -> None:
-        if not assembler.output_token_ids or assembler.stopped_by_text:
-            return  # after a stop string the text is shorter than its tokens
         self._transcripts.remember(
             prompt_text,
             assembler.prompt_token_ids,
             assembler.text,
-            assembler.output_token_ids,
+            assembler.answer_token_ids,
             salt,
         )
 
@@ -239,8 +237,12 @@ class ProcessEngineClient(Client):
         from serving.checkpoint import check_folder
 
         check_folder(config.model)
-        tokenizer = Tokenizer(config.model)
-        transport = ProcessTransport(config)
+        transport = ProcessTransport(config)  # loads the weights while the tokenizer loads here
+        try:
+            tokenizer = Tokenizer(config.model)
+        except BaseException:
+            transport.close()
+            raise
         client = cls(
             transport,
             tokenizer,

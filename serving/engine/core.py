@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from serving.engine.runner_interface import DeviceLost, Runner
-from serving.request import EngineRequest, EngineStats, FinishReason, TokenDelta
-from serving.scheduler.output import RunnerOutput, SampledToken, ScheduledChunk
+from serving.request import EngineRequest, EngineStats, FinishReason, SampledToken, TokenDelta
+from serving.runner.interface import DeviceLost, Runner
+from serving.scheduler.output import RunnerOutput, ScheduledChunk
 from serving.scheduler.scheduler import Scheduler
 from serving.scheduler.sequence import Sequence
 
@@ -22,15 +22,20 @@ class Core(Protocol):
     """What the engine loop drives: the paged core below, or the one-at-a-time fallback."""
 
     @property
-    def has_work(self) -> bool: ...
+    def has_work(self) -> bool:
+        """Whether `step` would compute anything."""
 
-    def add(self, request: EngineRequest) -> None: ...
+    def add(self, request: EngineRequest) -> None:
+        """Queue a request."""
 
-    def abort(self, request_id: str) -> None: ...
+    def abort(self, request_id: str) -> None:
+        """Forget a request; no effect on one that is not live."""
 
-    def step(self) -> list[TokenDelta]: ...
+    def step(self) -> list[TokenDelta]:
+        """Compute one step; what it gave each request."""
 
-    def stats(self) -> EngineStats: ...
+    def stats(self) -> EngineStats:
+        """A snapshot of queues and counters."""
 
 
 class EngineCore:

@@ -55,8 +55,9 @@ def main(address: str) -> int:
     return 0
 
 
-def _serve(config: EngineConfig, context: zmq.Context[zmq.Socket[bytes]], address: str,
-           outbox: _Outbox) -> None:
+def _serve(
+    config: EngineConfig, context: zmq.Context[zmq.Socket[bytes]], address: str, outbox: _Outbox
+) -> None:
     from serving.engine.build import build_core
 
     inbox = context.socket(zmq.PULL)

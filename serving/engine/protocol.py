@@ -1,7 +1,7 @@
 """The one door to an engine: what the container, the benchmarks and the tests program against.
 
-Implementations: `client.ProcessEngineClient` (engine in its own process), `client.LocalEngineClient`
-(the engine on a thread of this process), `serving.testing.FakeEngine` (no model at all).
+Implementations: `client.ProcessEngineClient` (the engine in its own process),
+`client.LocalEngineClient` (on a thread of this one), `serving.testing.FakeEngine` (no model).
 All methods are safe to call from any thread.
 """
 
@@ -54,14 +54,16 @@ class EngineClient(Protocol):
     """Submits requests to one engine and follows them."""
 
     @property
-    def tokenizer(self) -> Tokenizer: ...
+    def tokenizer(self) -> Tokenizer:
+        """The checkpoint's tokenizer and chat template."""
 
     @property
     def model_info(self) -> ModelInfo:
         """Raises EngineUnavailable while the engine is still loading."""
 
     @property
-    def state(self) -> EngineState: ...
+    def state(self) -> EngineState:
+        """Where the engine stands now."""
 
     @property
     def failure(self) -> str | None:

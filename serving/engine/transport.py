@@ -38,11 +38,14 @@ POLL_MS = 200
 class Transport(Protocol):
     """Carries messages both ways. `start` gives the callbacks, called from one thread only."""
 
-    def start(self, on_message: OnMessage, on_end: OnEnd) -> None: ...
+    def start(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        """Begin to deliver messages; `on_end` comes at most once, with how the engine ended."""
 
-    def send(self, message: Inbound) -> None: ...
+    def send(self, message: Inbound) -> None:
+        """Hand a message to the engine."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop the engine."""
 
 
 class ProcessTransport:
@@ -51,7 +54,7 @@ class ProcessTransport:
     def __init__(self, config: EngineConfig) -> None:
         self._folder = tempfile.mkdtemp(prefix="keepwarm-")
         address = f"ipc://{self._folder}/engine"
-        context = zmq.Context.instance()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self._outgoing = context.socket(zmq.PUSH)
         self._outgoing.setsockopt(zmq.SNDHWM, 0)
         self._outgoing.setsockopt(zmq.LINGER, 0)
@@ -61,6 +64,7 @@ class ProcessTransport:
         self._incoming.bind(f"{address}.out")
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._reader: threading.Thread | None = None
         self._process = _spawn(config, address)
 
     @property
@@ -90,7 +94,8 @@ class ProcessTransport:
             self._process.kill()
             self._process.wait()
         self._closing.set()
-        self._reader.join(timeout=2)
+        if self._reader is not None:
+            self._reader.join(timeout=2)
         with self._lock:
             self._outgoing.close()
             self._incoming.close()
@@ -112,6 +117,9 @@ def _spawn(config: EngineConfig, address: str) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
+        # Sleep at OpenMP barriers instead of spinning: as fast alone, and on a machine where
+        # anything else runs a spinning thread waits for one that has no core (seen: 10 times).
+        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "HF_HUB_OFFLINE": "1",
@@ -123,9 +131,9 @@ def _spawn(config: EngineConfig, address: str) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,  # a terminal's Ctrl-C is the server's affair, not the engine's
     )
-    assert process.stdin is not None
-    process.stdin.write(config.to_json().encode() + b"\n")
-    process.stdin.flush()
+    if process.stdin is not None:
+        process.stdin.write(config.to_json().encode() + b"\n")
+        process.stdin.flush()
     return process
 
 

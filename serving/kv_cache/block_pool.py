@@ -29,50 +29,43 @@ class KVBlock:
         self.ref_count = 0
         self.block_hash: BlockHash | None = None
         self.token_ids: tuple[int, ...] = ()
-        self.prev: KVBlock | None = None
-        self.next: KVBlock | None = None
+        self.prev: KVBlock = self
+        self.next: KVBlock = self
 
 
 class FreeList:
-    """A doubly linked list of free blocks between two sentinels."""
+    """A doubly linked ring of free blocks with one sentinel; a block outside links to itself."""
 
     def __init__(self) -> None:
-        self._head = KVBlock(-1)
-        self._tail = KVBlock(-2)
-        self._head.next = self._tail
-        self._tail.prev = self._head
+        self._ring = KVBlock(-1)
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[KVBlock]:
-        block = self._head.next
-        while block is not None and block is not self._tail:
+        block = self._ring.next
+        while block is not self._ring:
             yield block
             block = block.next
 
     def push_front(self, block: KVBlock) -> None:
         """Put `block` where the next `pop` takes it."""
-        assert self._head.next is not None
-        self._insert(self._head, block, self._head.next)
+        self._insert(self._ring, block, self._ring.next)
 
     def push_back(self, block: KVBlock) -> None:
         """Put `block` where it is taken last."""
-        assert self._tail.prev is not None
-        self._insert(self._tail.prev, block, self._tail)
+        self._insert(self._ring.prev, block, self._ring)
 
     def first(self) -> KVBlock:
         """The block that goes next; the list must not be empty."""
-        assert self._count and self._head.next is not None
-        return self._head.next
+        return self._ring.next
 
     def remove(self, block: KVBlock) -> None:
         """Take `block` out, wherever it stands."""
-        assert block.prev is not None and block.next is not None
         block.prev.next = block.next
         block.next.prev = block.prev
-        block.prev = block.next = None
+        block.prev = block.next = block
         self._count -= 1
 
     def _insert(self, left: KVBlock, block: KVBlock, right: KVBlock) -> None:
@@ -143,7 +136,7 @@ class BlockPool:
         return taken
 
     def release(self, blocks: Iterable[KVBlock]) -> None:
-        """Drop one reference of each; pass a sequence's blocks tail first, so prefixes stay longest."""
+        """Drop one reference of each; given tail first, a sequence's prefix stays the longest."""
         for block in blocks:
             block.ref_count -= 1
             if block.ref_count > 0:
@@ -166,7 +159,7 @@ class BlockPool:
             self._forget(block)
 
     def _blank_neighbour(self, block: KVBlock | None) -> KVBlock | None:
-        """The next block by id if it is free and blank: a warm one is worth more than contiguity."""
+        """The next block by id if it is free and blank; a warm one is worth more than a run."""
         if block is None or block.block_id + 1 >= len(self.blocks):
             return None
         neighbour = self.blocks[block.block_id + 1]
@@ -185,9 +178,15 @@ class BlockPool:
             AssertionError: a block is lost, in two states at once, or counted wrongly.
         """
         listed = [block.block_id for block in self._free]
-        assert len(listed) == len(set(listed)) == len(self._free), "free list is broken"
+        require(len(listed) == len(set(listed)) == len(self._free), "free list is broken")
         free = {block.block_id for block in self.blocks if block.ref_count == 0}
-        assert free == set(listed), "free list and reference counts differ"
-        assert all(block.ref_count >= 0 for block in self.blocks), "negative reference count"
+        require(free == set(listed), "free list and reference counts differ")
+        require(all(block.ref_count >= 0 for block in self.blocks), "negative reference count")
         hashed = {block.block_hash: block for block in self.blocks if block.block_hash is not None}
-        assert hashed == self._by_hash, "hash index and blocks differ"
+        require(hashed == self._by_hash, "hash index and blocks differ")
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise AssertionError(message) unless an invariant holds; works under `python -O` too."""
+    if not holds:
+        raise AssertionError(message)

@@ -13,7 +13,7 @@ a layer before any attention of that layer reads them.
 from __future__ import annotations
 
 from serving.kv_cache.block_hash import BlockHash, extend_hashes
-from serving.kv_cache.block_pool import BlockPool, KVBlock
+from serving.kv_cache.block_pool import BlockPool, KVBlock, require
 
 
 class BlockTable:
@@ -123,7 +123,7 @@ class KVCacheManager:
         self.pool.check_integrity()
         held = [0] * self.num_blocks
         for table in tables:
-            assert table.block_ids == [block.block_id for block in table.blocks]
+            require(table.block_ids == [b.block_id for b in table.blocks], "block ids differ")
             for block_id in table.block_ids:
                 held[block_id] += 1
-        assert held == [block.ref_count for block in self.pool.blocks], "references differ"
+        require(held == [block.ref_count for block in self.pool.blocks], "references differ")

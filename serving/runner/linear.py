@@ -47,7 +47,7 @@ def can_pack(model: nn.Module) -> bool:
     """Whether oneDNN's layouts apply: an fp32 model on CPU, in a torch built with oneDNN."""
     tensors = list(model.parameters())
     plain = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in tensors)
-    return bool(tensors) and plain and torch.backends.mkldnn.is_available()
+    return bool(tensors) and plain and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def pack_linears(model: nn.Module) -> int:

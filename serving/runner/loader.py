@@ -84,7 +84,9 @@ def load_model(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Pre
         raise UnsupportedModel(
             f"transformers could not load {folder}: {_first_line(error)}"
         ) from error
-    return model.eval().requires_grad_(False)
+    model.train(False)
+    model.requires_grad_(False)
+    return model
 
 
 def eos_token_ids(model: PreTrainedModel) -> list[int]:

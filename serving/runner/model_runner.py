@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from serving.engine.runner_interface import DeviceLost
+from serving.request import SampledToken
+from serving.runner.interface import DeviceLost
 from serving.runner.paged_model import PagedModel
 from serving.sampling import Sampler, SampleRow, SequenceSampling
-from serving.scheduler.output import RunnerOutput, SampledToken, ScheduledChunk, SchedulerOutput
+from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
 
 class ModelRunner:
@@ -21,7 +22,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def execute(self, work: SchedulerOutput) -> RunnerOutput:
-        """See serving.engine.runner_interface.Runner."""
+        """See serving.runner.interface.Runner."""
         for request_id in work.finished_ids:
             self._states.pop(request_id, None)
         if not work.chunks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 import torch
@@ -40,7 +41,7 @@ def check(paged: PagedModel, model: PreTrainedModel, expected: Tensor, block_siz
     blocks = list(range(-(-PROMPT_TOKENS // block_size)))
     cuts = [0, PROMPT_TOKENS // 2, PROMPT_TOKENS - 1, PROMPT_TOKENS]
     parts = []
-    for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, end in itertools.pairwise(cuts):
         chunk = ScheduledChunk(
             request_id="verify",
             token_ids=ids[start:end],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from serving.request import PositionLogprobs
+from serving.request import SampledToken
 from serving.sampling_params import SamplingParams
 
 
@@ -46,14 +46,6 @@ class SchedulerOutput:
     def num_tokens(self) -> int:
         """Tokens the step computes."""
         return sum(len(chunk.token_ids) for chunk in self.chunks)
-
-
-@dataclass(frozen=True, slots=True)
-class SampledToken:
-    """A sequence's next token."""
-
-    token_id: int
-    logprobs: PositionLogprobs | None = None
 
 
 @dataclass(frozen=True, slots=True)

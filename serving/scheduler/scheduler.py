@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 
-from serving.kv_cache.block_pool import KVBlock
+from serving.kv_cache.block_pool import KVBlock, require
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import EngineRequest, FinishReason
 from serving.scheduler.output import ScheduledChunk, SchedulerOutput
@@ -101,10 +101,8 @@ class Scheduler:
         finished, self._finished_ids = self._finished_ids, []
         return SchedulerOutput(chunks=chunks, finished_ids=finished)
 
-    def _schedule_running(
-        self, chunks: list[ScheduledChunk], budget: int
-    ) -> tuple[int, bool]:
-        """Chunks for the running sequences; what is left of the budget, and whether any fell out."""
+    def _schedule_running(self, chunks: list[ScheduledChunk], budget: int) -> tuple[int, bool]:
+        """Chunks for running sequences; the budget left, and whether any was preempted."""
         preempted = False
         index = 0
         while index < len(self.running) and budget > 0:
@@ -209,7 +207,7 @@ class Scheduler:
         """
         waiting = list(self.waiting)
         live = {sequence.request_id for sequence in [*waiting, *self.running]}
-        assert live == set(self._sequences), "a sequence is lost or doubled"
-        assert len(live) == len(waiting) + len(self.running), "a sequence is in two queues"
-        assert all(not sequence.table.blocks for sequence in waiting), "a waiting one holds blocks"
+        require(live == set(self._sequences), "a sequence is lost or doubled")
+        require(len(live) == len(waiting) + len(self.running), "a sequence is in two queues")
+        require(not any(item.table.blocks for item in waiting), "a waiting one holds blocks")
         self.cache.check_integrity([sequence.table for sequence in self.running])

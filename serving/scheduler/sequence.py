@@ -7,8 +7,7 @@ import time
 
 from serving.errors import GenerationFailed
 from serving.kv_cache.manager import BlockTable
-from serving.request import EngineRequest, FinishReason, Timings, TokenDelta
-from serving.scheduler.output import SampledToken
+from serving.request import EngineRequest, FinishReason, SampledToken, Timings, TokenDelta
 
 
 class SequenceState(enum.Enum):
