@@ -1,0 +1,1 @@
+"""Who is measured: one small file for each peer, all behind `interface.Peer`."""
