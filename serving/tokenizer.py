@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers.decoders import DecodeStream
-
 from serving.errors import InvalidRequest, UnsupportedModel
 
 Message = dict[str, Any]
@@ -50,7 +48,19 @@ class Tokenizer:
         )
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
-        """Token ids of `text`; a rendered chat has its special tokens in the text already."""
+        """Token ids of `text`; a rendered chat has its special tokens in the text already.
+
+        Raises:
+            InvalidRequest: the text holds half of a surrogate pair, which JSON can spell.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequest(
+                "the text holds half of a surrogate pair (\\ud800 to \\udfff alone); "
+                "send both halves, or the character itself",
+                param="messages",
+            ) from error
         ids: list[int] = self._fast.encode(text, add_special_tokens=add_special_tokens).ids
         return ids
 
@@ -62,15 +72,6 @@ class Tokenizer:
     def token_text(self, token_id: int) -> str:
         """Text of a single token, special ones shown, for logprobs."""
         return self.decode([token_id], skip_special_tokens=False)
-
-    def decode_stream(self, prompt_token_ids: list[int]) -> DecodeStream:
-        """An incremental decoder that knows the prompt's last ids (for leading spaces)."""
-        return DecodeStream(ids=prompt_token_ids, skip_special_tokens=True)
-
-    def step(self, stream: DecodeStream, token_id: int) -> str | None:
-        """Feed one id; the text that became complete by it, or None."""
-        text: str | None = stream.step(self._fast, token_id)
-        return text
 
     def render_chat(
         self,

@@ -44,14 +44,11 @@ class IncrementalDecoder:
 
     def __init__(self, tokenizer: Tokenizer, prompt_token_ids: Sequence[int]) -> None:
         self._tokenizer = tokenizer
-        self._silent = special_token_ids(tokenizer)
         self._set_context(_prompt_context(tokenizer, prompt_token_ids))
         self.has_partial_character = False
 
     def push(self, token_id: int) -> str:
-        """The text that is settled by one more token; empty for special tokens."""
-        if token_id in self._silent:
-            return ""
+        """The text that is settled by one more token; special tokens have none."""
         self._pending.append(token_id)
         text = self._text_of(self._pending)
         settled = len(text.rstrip(REPLACEMENT))

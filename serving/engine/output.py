@@ -22,12 +22,16 @@ from serving.tokenizer import Tokenizer
 
 
 class _Token(NamedTuple):
-    """A token and the stretch [start, end) of the answer's characters that it spells."""
+    """A token and the stretch [start, end) of the answer's characters that it spells.
+
+    `is_whole`: no character is incomplete after it.
+    """
 
     token_id: int
     logprobs: PositionLogprobs | None
     start: int
     end: int
+    is_whole: bool
 
 
 class OutputAssembler:
@@ -140,7 +144,8 @@ class OutputAssembler:
         beyond = closes or self._decoder.has_partial_character
         if closes:
             start = self._decoded
-        self._waiting.append(_Token(token_id, logprobs, start, self._decoded + beyond))
+        token = _Token(token_id, logprobs, start, self._decoded + beyond, is_whole=not beyond)
+        self._waiting.append(token)
         return self._stops.feed(piece)
 
     def _end(
@@ -155,6 +160,8 @@ class OutputAssembler:
         if not self.stopped_by_text:
             shown += self._stops.feed(self._decoder.finish()) + self._stops.finish()
         tokens = self._add(shown)
+        if not self.stopped_by_text:  # half a character at the end is shown, and so spelled
+            self._spelling = len(self.output_token_ids)
         for token in self._waiting:
             if not self.stopped_by_text or token.start < self._shown:
                 tokens.append(token)
@@ -175,9 +182,11 @@ class OutputAssembler:
         self._shown += len(shown)
         tokens = []
         while self._waiting and self._waiting[0].end <= self._shown:
-            tokens.append(self._waiting.popleft())
-        self.output_token_ids.extend(token.token_id for token in tokens)
-        self._spelling = len(self.output_token_ids)
+            token = self._waiting.popleft()
+            tokens.append(token)
+            self.output_token_ids.append(token.token_id)
+            if token.is_whole:
+                self._spelling = len(self.output_token_ids)
         return tokens
 
     def _output(

@@ -21,7 +21,7 @@ import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from serving.engine.detokenizer import decode_continuation, special_token_ids
 from serving.tokenizer import Tokenizer
@@ -94,7 +94,9 @@ class TranscriptCache:
 
     def encode(self, text: str, salt: str = "") -> list[int]:
         """Token ids of `text`: the remembered ones as far as they reach, then the tokenizer's."""
-        turn = self._find(text, salt)
+        cuts = self._cuts(text, salt)
+        with self._lock:
+            turn = self._lookup(cuts)
         if turn is None:
             return self._tokenizer.encode(text)
         return turn.all_ids() + self._tokenizer.encode(text[turn.length :])
@@ -121,15 +123,17 @@ class TranscriptCache:
         answer = self._spelled(prompt_ids, answer_text, answer_ids)
         if answer is None:
             return
-        parent = self._find(prompt_text, salt)
-        known = [] if parent is None else parent.all_ids()
-        if known != prompt_ids[: len(known)]:
-            parent, known = None, []  # forgotten and learned anew since the prompt was encoded
         text = prompt_text + answer_text
         digest = _digester(salt)
         digest.update(_bytes(text))
-        added = array("I", prompt_ids[len(known) :] + answer)
-        self._keep(_Turn(parent, digest.digest(), len(text), added))
+        cuts = self._cuts(prompt_text, salt)
+        with self._lock:
+            parent = self._lookup(cuts)
+            known = [] if parent is None else parent.all_ids()
+            if known != prompt_ids[: len(known)]:
+                parent, known = None, []  # forgotten and learned anew since it was encoded
+            added = array("I", prompt_ids[len(known) :] + answer)
+            self._keep(_Turn(parent, digest.digest(), len(text), added))
 
     def _spelled(
         self, prompt_ids: list[int], answer_text: str, answer_ids: list[int]
@@ -145,48 +149,42 @@ class TranscriptCache:
             return None
         return ids + self._tokenizer.encode(answer_text[len(spelled) :])
 
-    def _find(self, text: str, salt: str) -> _Turn | None:
-        """The longest remembered text that `text` begins with, up to a special token."""
-        if not self._turns:
-            return None
-        cuts = list(self._cuts(text, salt))
-        with self._lock:
-            for length, digest in reversed(cuts):
-                turn = self._turns.get(digest)
-                if turn is not None and turn.length == length:
-                    self._touch(turn)
-                    return turn
-        return None
-
-    def _cuts(self, text: str, salt: str) -> Iterator[tuple[int, bytes]]:
+    def _cuts(self, text: str, salt: str) -> list[tuple[int, bytes]]:
         """Length and digest of each beginning of `text` that a special token follows."""
         digest = _digester(salt)
+        cuts: list[tuple[int, bytes]] = []
         done = 0
         for match in self._cut.finditer(text):
             digest.update(_bytes(text[done : match.start()]))
             done = match.start()
-            yield done, digest.digest()
+            cuts.append((done, digest.digest()))
+        return cuts
+
+    def _lookup(self, cuts: list[tuple[int, bytes]]) -> _Turn | None:
+        """The longest remembered text among them. Under the lock, as are those below."""
+        for length, digest in reversed(cuts):
+            turn = self._turns.get(digest)
+            if turn is not None and turn.length == length:
+                self._touch(turn)
+                return turn
+        return None
 
     def _touch(self, turn: _Turn) -> None:
         """Mark it and those before it as just used, the oldest ancestor last."""
         for each in turn.lineage():
-            if self._turns.get(each.digest) is each:
-                self._turns.move_to_end(each.digest)
+            self._turns.move_to_end(each.digest)
 
     def _keep(self, turn: _Turn) -> None:
         if len(turn.ids) > self._max_tokens:
             return
-        with self._lock:
-            if turn.parent is not None and self._turns.get(turn.parent.digest) is not turn.parent:
-                turn = replace(turn, parent=None, ids=array("I", turn.all_ids()))
-            known = self._turns.get(turn.digest)
-            if known is None:
-                self._turns[turn.digest] = turn
-                self._num_tokens += len(turn.ids)
-            self._touch(known or turn)
-            while len(self._turns) > self._max_entries or self._num_tokens > self._max_tokens:
-                _, forgotten = self._turns.popitem(last=False)
-                self._num_tokens -= len(forgotten.ids)
+        known = self._turns.get(turn.digest)
+        if known is None:
+            self._turns[turn.digest] = turn
+            self._num_tokens += len(turn.ids)
+        self._touch(known or turn)
+        while len(self._turns) > self._max_entries or self._num_tokens > self._max_tokens:
+            _, forgotten = self._turns.popitem(last=False)
+            self._num_tokens -= len(forgotten.ids)
 
 
 def _digester(salt: str) -> hashlib.blake2b:

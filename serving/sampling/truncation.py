@@ -50,23 +50,23 @@ def keep_top_p(logits: Tensor, top_p: Sequence[float]) -> None:
     index = torch.tensor(rows, device=logits.device)
     shares = torch.tensor([top_p[row] for row in rows], device=logits.device)
     chosen = logits[index]
-    floor, wider = _nucleus_floor(chosen, shares, min(NUCLEUS_GUESS, logits.shape[-1]))
-    if wider:
-        again = torch.tensor(wider, device=logits.device)
-        floor[again], _ = _nucleus_floor(chosen[again], shares[again], logits.shape[-1])
+    floor = _nucleus_floor(chosen, shares, NUCLEUS_GUESS)
     logits[index] = chosen.masked_fill_(chosen < floor.unsqueeze(-1), _BANNED)
 
 
-def _nucleus_floor(logits: Tensor, top_p: Tensor, width: int) -> tuple[Tensor, list[int]]:
-    """The least logit in each row's nucleus, and the rows whose nucleus is wider than `width`.
+def _nucleus_floor(logits: Tensor, top_p: Tensor, width: int) -> Tensor:
+    """The least logit in each row's nucleus, looked for among the `width` likeliest tokens.
 
-    A token belongs to the nucleus if the mass of all likelier ones is below `top_p`.
+    A token belongs to the nucleus if the mass of all likelier ones is below `top_p`. Rows whose
+    nucleus is wider are looked at again, 16 times as wide.
     """
-    likeliest = logits.topk(width, dim=-1).values
-    masses = (likeliest - logits.logsumexp(dim=-1, keepdim=True)).exp_()
+    sorts_all = width >= logits.shape[-1]
+    ordered = logits.sort(dim=-1, descending=True) if sorts_all else logits.topk(width, dim=-1)
+    masses = (ordered.values - logits.logsumexp(dim=-1, keepdim=True)).exp_()
     upto = masses.cumsum(dim=-1)
     size = (upto - masses < top_p.unsqueeze(-1)).sum(dim=-1)
-    floor = likeliest.gather(-1, (size - 1).clamp_min(0).unsqueeze(-1)).squeeze(-1)
-    if width == logits.shape[-1]:
-        return floor, []
-    return floor, torch.nonzero(upto[:, -1] < top_p).flatten().tolist()
+    floor = ordered.values.gather(-1, (size - 1).clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    wider = torch.nonzero(upto[:, -1] < top_p).flatten()
+    if not sorts_all and len(wider):
+        floor[wider] = _nucleus_floor(logits[wider], top_p[wider], 16 * width)
+    return floor
