@@ -1,0 +1,1 @@
+"""The inference container: what answers HTTP, around one engine client."""

@@ -1,0 +1,166 @@
+"""OpenAI's chat completions and completions: answers as bodies and as chunks of a stream.
+
+chat stream: role chunk, content chunks, finish chunk, receipt chunk, [DONE]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from container.ledger import Choice, Ledger, Piece
+from container.protocols.logprobs import chat_logprobs, completion_logprobs
+from container.protocols.request import GenerationRequest, Wire
+from container.protocols.writer import AnswerHead, AnswerWriter, Json
+from container.receipt import usage_content
+from serving.request import PositionLogprobs
+
+
+class ChatWriter:
+    """Answers of `/v1/chat/completions`."""
+
+    ends_with_done = True
+
+    def __init__(self, request: GenerationRequest, head: AnswerHead) -> None:
+        self._request = request
+        self._head = head
+
+    def body(self, ledger: Ledger) -> Json:
+        """A `chat.completion` with the receipt."""
+        return {
+            **self._envelope("chat.completion"),
+            "choices": [self._choice(choice) for choice in ledger.choices],
+            "usage": usage_content(ledger.usage),
+            "receipt": self._head.receipt(),
+        }
+
+    def opening(self) -> Iterator[Json]:
+        """A chunk with the role for each choice."""
+        for index in range(self._request.n):
+            yield self._chunk(index, {"role": "assistant", "content": ""})
+
+    def chunk(self, piece: Piece) -> Json | None:
+        """A chunk with the text of one output; the last one of a choice has its finish reason."""
+        output = piece.output
+        if not output.text and not output.logprobs and not output.finished:
+            return None
+        delta = {"content": output.text} if output.text else {}
+        chunk = self._chunk(piece.index, delta)
+        choice = chunk["choices"][0]
+        choice["finish_reason"] = output.finish_reason
+        if output.logprobs:
+            choice["logprobs"] = chat_logprobs(output.logprobs, self._head.tokenizer())
+        return chunk
+
+    def closing(self, ledger: Ledger) -> Iterator[Json]:
+        """The receipt chunk."""
+        chunk = self._chunk(0, {})
+        yield _receipt_chunk(chunk, self._request, ledger, self._head)
+
+    def _chunk(self, index: int, delta: Json) -> Json:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+        return {**self._envelope("chat.completion.chunk"), "choices": [choice]}
+
+    def _choice(self, choice: Choice) -> Json:
+        logprobs = None
+        if self._request.sampling.logprobs is not None:
+            logprobs = chat_logprobs(choice.logprobs, self._head.tokenizer())
+        return {
+            "index": choice.index,
+            "message": {"role": "assistant", "content": choice.text, "refusal": None},
+            "logprobs": logprobs,
+            "finish_reason": choice.finish_reason,
+        }
+
+    def _envelope(self, kind: str) -> Json:
+        head = self._head
+        return {
+            "id": f"chatcmpl-{head.request_id}",
+            "object": kind,
+            "created": head.created,
+            "model": head.model,
+        }
+
+
+class CompletionWriter:
+    """Answers of `/v1/completions`."""
+
+    ends_with_done = True
+
+    def __init__(self, request: GenerationRequest, head: AnswerHead) -> None:
+        self._request = request
+        self._head = head
+        self._offsets: dict[int, int] = {}
+
+    def body(self, ledger: Ledger) -> Json:
+        """A `text_completion` with the receipt."""
+        return {
+            **self._envelope(),
+            "choices": [self._choice(choice) for choice in ledger.choices],
+            "usage": usage_content(ledger.usage),
+            "receipt": self._head.receipt(),
+        }
+
+    def opening(self) -> Iterator[Json]:
+        """Nothing: completions have no role."""
+        return iter(())
+
+    def chunk(self, piece: Piece) -> Json | None:
+        """A chunk with the text of one output; the last one of a choice has its finish reason."""
+        output = piece.output
+        if not output.text and not output.logprobs and not output.finished:
+            return None
+        logprobs = self._logprobs(piece.index, output.logprobs) if output.logprobs else None
+        return self._chunk(piece.index, output.text, output.finish_reason, logprobs)
+
+    def closing(self, ledger: Ledger) -> Iterator[Json]:
+        """The receipt chunk."""
+        chunk = self._chunk(0, "", None, None)
+        yield _receipt_chunk(chunk, self._request, ledger, self._head)
+
+    def _chunk(self, index: int, text: str, finish: str | None, logprobs: Json | None) -> Json:
+        choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
+        return {**self._envelope(), "choices": [choice]}
+
+    def _choice(self, choice: Choice) -> Json:
+        wanted = self._request.sampling.logprobs is not None
+        return {
+            "index": choice.index,
+            "text": choice.text,
+            "logprobs": self._logprobs(choice.index, choice.logprobs) if wanted else None,
+            "finish_reason": choice.finish_reason,
+        }
+
+    def _logprobs(self, index: int, positions: list[PositionLogprobs]) -> Json:
+        """Log-probabilities, the offsets going on where the choice's last ones ended."""
+        offset = self._offsets.get(index, 0)
+        content = completion_logprobs(positions, self._head.tokenizer(), offset)
+        self._offsets[index] = offset + sum(len(token) for token in content["tokens"])
+        return content
+
+    def _envelope(self) -> Json:
+        head = self._head
+        return {
+            "id": f"cmpl-{head.request_id}",
+            "object": "text_completion",
+            "created": head.created,
+            "model": head.model,
+        }
+
+
+def openai_writer(request: GenerationRequest, head: AnswerHead) -> AnswerWriter:
+    """The writer of the format that the request came in."""
+    return (
+        ChatWriter(request, head) if request.wire is Wire.CHAT else CompletionWriter(request, head)
+    )
+
+
+def _receipt_chunk(
+    chunk: Json, request: GenerationRequest, ledger: Ledger, head: AnswerHead
+) -> Json:
+    """The last chunk. Without choices only for clients that asked for OpenAI's usage chunk.
+
+    The usual loop reads `chunk.choices[0]` of every chunk; it must not fail for those who did not.
+    """
+    if request.include_usage:
+        chunk["choices"] = []
+    return {**chunk, "usage": usage_content(ledger.usage), "receipt": head.receipt()}

@@ -1,0 +1,39 @@
+"""The parts of a running server, put together once."""
+
+from __future__ import annotations
+
+from container.admission import Admission
+from container.handler import Handler
+from container.lifecycle import Lifecycle
+from container.session_headers import SessionProtocol
+from container.sessions import SessionStore
+from container.settings import ContainerSettings
+from container.telemetry import Telemetry
+from serving.request import EngineStats
+
+
+class Runtime:
+    """Everything that requests share."""
+
+    def __init__(self, settings: ContainerSettings) -> None:
+        self.settings = settings
+        self.handler = Handler(settings)
+        self.admission = Admission(settings.max_concurrent)
+        self.store = SessionStore(settings.session_seconds, settings.max_sessions)
+        self.sessions = SessionProtocol(settings, self.store)
+        self.lifecycle = Lifecycle(
+            self.handler,
+            self.admission,
+            warmup_tokens=settings.warmup_tokens,
+            drain_s=settings.drain_seconds,
+        )
+        self.telemetry = Telemetry(
+            stats=self._stats,
+            active=lambda: self.admission.active,
+            sessions=lambda: len(self.store),
+            serving=lambda: self.lifecycle.trouble() is None,
+        )
+
+    def _stats(self) -> EngineStats | None:
+        engine = self.handler.engine
+        return None if engine is None else engine.stats()
