@@ -9,7 +9,9 @@ from container.session_headers import SessionProtocol
 from container.sessions import SessionStore
 from container.settings import ContainerSettings
 from container.telemetry import Telemetry
-from serving.request import EngineStats
+from serving.engine.protocol import EngineState
+from serving.errors import EngineUnavailable
+from serving.request import EngineStats, ModelInfo
 
 
 class Runtime:
@@ -29,10 +31,20 @@ class Runtime:
         )
         self.telemetry = Telemetry(
             stats=self._stats,
+            info=self._info,
             active=lambda: self.admission.active,
             sessions=lambda: len(self.store),
             serving=lambda: self.lifecycle.trouble() is None,
         )
+
+    def _info(self) -> ModelInfo | None:
+        engine = self.handler.engine
+        if engine is None or engine.state is EngineState.LOADING:
+            return None
+        try:
+            return engine.model_info
+        except EngineUnavailable:  # it died while it was loading
+            return None
 
     def _stats(self) -> EngineStats | None:
         engine = self.handler.engine

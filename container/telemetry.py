@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from serving.request import EngineStats
+from serving.request import EngineStats, ModelInfo
 
 PREFIX = "keepwarm:"
 ALIAS_PREFIX = "vllm:"
@@ -37,6 +37,7 @@ class Telemetry:
 
     Args:
         stats: the engine's latest snapshot; None while there is no engine.
+        info: what the engine serves; None while there is no engine, or it is loading.
         active: requests in the server.
         sessions: open sessions.
         serving: whether /ping says 200.
@@ -46,6 +47,7 @@ class Telemetry:
         self,
         *,
         stats: Callable[[], EngineStats | None],
+        info: Callable[[], ModelInfo | None],
         active: Callable[[], int],
         sessions: Callable[[], int],
         serving: Callable[[], bool],
@@ -78,7 +80,7 @@ class Telemetry:
         _gauge(inner, "http_requests_active", "Requests in the HTTP server", active)
         _gauge(inner, "sessions_open", "Stateful sessions whose time is not over", sessions)
         _gauge(inner, "ready", "1 while /ping says 200", lambda: float(serving()))
-        inner.register(_EngineCollector(stats))
+        inner.register(_EngineCollector(stats, info))
         self._registry = CollectorRegistry()
         self._registry.register(_WithAliases(inner))
 
@@ -94,8 +96,11 @@ class Telemetry:
 class _EngineCollector(Collector):
     """The engine's counters, read when they are asked for."""
 
-    def __init__(self, stats: Callable[[], EngineStats | None]) -> None:
+    def __init__(
+        self, stats: Callable[[], EngineStats | None], info: Callable[[], ModelInfo | None]
+    ) -> None:
         self._stats = stats
+        self._info = info
 
     def collect(self) -> Iterator[Metric]:
         stats = self._stats() or EngineStats()
@@ -117,6 +122,9 @@ class _EngineCollector(Collector):
             ("kv_blocks_cached", "Blocks kept warm", float(stats.cached_blocks)),
         ):
             yield GaugeMetricFamily(f"{PREFIX}{name}", about, value=value)
+        info = self._info()
+        if info is not None:
+            yield _engine_info(info)
 
 
 class _WithAliases(Collector):
@@ -150,6 +158,14 @@ def _renamed(metric: Metric, rename: Callable[[str], str]) -> Metric:
 
 def _alias(name: str) -> str:
     return ALIAS_PREFIX + name.removeprefix(PREFIX)
+
+
+def _engine_info(info: ModelInfo) -> Metric:
+    """Always 1; the labels tell what runs, the attention backend that passed its test too."""
+    labels = ("architecture", "dtype", "device", "attention_backend")
+    family = GaugeMetricFamily(f"{PREFIX}engine_info", "What the engine serves", labels=labels)
+    family.add_metric([info.architecture, info.dtype, info.device, info.backend], 1.0)
+    return family
 
 
 def _usage(stats: EngineStats) -> float:

@@ -74,7 +74,9 @@ class EngineCore:
 
     def abort(self, request_id: str) -> None:
         """Forget a request and free its blocks; no effect on one that is not live."""
-        self._scheduler.finish(request_id, FinishReason.ABORT)
+        sequence = self._scheduler.finish(request_id, FinishReason.ABORT)
+        if sequence is not None:
+            self._count(sequence)
 
     def step(self) -> list[TokenDelta]:
         """Compute one step and say what each sequence got.
@@ -118,9 +120,14 @@ class EngineCore:
         self, sequence: Sequence, reason: FinishReason, token: SampledToken | None
     ) -> TokenDelta:
         self._scheduler.finish(sequence.request_id, reason)
-        self._prompt_tokens += sequence.prompt_len
-        self._cached_tokens += sequence.cached_tokens
+        self._count(sequence)
         return sequence.final_delta(reason, token)
+
+    def _count(self, sequence: Sequence) -> None:
+        """Add a sequence's prompt to the totals when it leaves, unless it never began."""
+        if sequence.admitted_at is not None:
+            self._prompt_tokens += sequence.prompt_len
+            self._cached_tokens += sequence.cached_tokens
 
     def _fail_running(self, error: Exception) -> list[TokenDelta]:
         self._failed_steps += 1
@@ -128,6 +135,7 @@ class EngineCore:
         failed = list(self._scheduler.running)
         for sequence in failed:
             self._scheduler.finish(sequence.request_id, FinishReason.ERROR)
+            self._count(sequence)
         self._scheduler.cache.pool.forget_all()
         return [sequence.failed_delta(error) for sequence in failed]
 

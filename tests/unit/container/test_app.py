@@ -244,6 +244,8 @@ def test_metrics_have_our_names_and_the_dashboards(client_of: AppClient) -> None
     assert samples["keepwarm:requests_totalstop/invocations"] == 1
     assert samples["keepwarm:requests_totalinvalid_request/invocations"] == 1
     assert samples["keepwarm:ready"] == 1
+    infos = [value for name, value in samples.items() if name.startswith("keepwarm:engine_info")]
+    assert infos == [1]
 
 
 def test_the_access_log_has_numbers_and_no_text(
