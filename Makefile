@@ -1,0 +1,99 @@
+# What this project does, as a table of contents. `make` alone lists it.
+#
+# Every target does its own set-up first: the virtual environment .venv with the packages pinned
+# in constraints.txt, and the default model in the cache folder. The second time both are there.
+
+PORT  ?= 8080
+MODEL ?=
+ARGS  ?=
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+PIP      := $(BIN)/python -m pip
+PINS     := pyproject.toml constraints.txt
+RUNTIME  := $(VENV)/.runtime-installed
+TOOLS    := $(VENV)/.tools-installed
+PACKAGES := benchmarks cli container local serving
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export HF_HUB_OFFLINE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve model test test-all check format bench setup clean
+
+help:  ## List these targets
+	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUNTIME)  ## Start the server and chat with it here (MODEL=folder for other weights)
+	@$(BIN)/keepwarm run $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
+serve: $(RUNTIME)  ## Start the server alone, in the foreground (PORT=8080 MODEL=folder)
+	@$(BIN)/keepwarm serve --port "$(PORT)" $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
+model: $(RUNTIME)  ## Fetch the default model into the cache folder
+	@$(BIN)/keepwarm model fetch
+
+test: $(TOOLS) model  ## Run the tests (ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(TOOLS) model  ## Run the tests, the slow ones too
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(TOOLS)  ## Lint, formatting, types, and which package may import which
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: $(TOOLS)  ## Format the code and mend what the linter can
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+setup: $(TOOLS)  ## Only make .venv with everything in it
+
+clean:  ## Remove what make made here; the model in the cache folder stays
+	rm -rf $(VENV) benchmarks/.venvs build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up ---------------------------------------------------------------------------------
+
+define NO_PYTHON
+make: Python 3.11 or newer is needed. Install it, then run make again:
+  Debian, Ubuntu:  sudo apt-get install python3 python3-venv
+  Fedora:          sudo dnf install python3
+  macOS:           brew install python
+or name one: make PYTHON=/path/to/python3
+endef
+export NO_PYTHON
+
+define NO_VENV
+make: this Python cannot make virtual environments. Install what is missing, then run make again:
+  Debian, Ubuntu:  sudo apt-get install python3-venv  (python3.12-venv for a Python of that version)
+or name another Python: make PYTHON=/path/to/python3
+endef
+export NO_VENV
+
+# torch goes first and by its exact version: asked for by a range, or pulled in by another
+# package, pip may prefer a build that is gigabytes larger.
+$(RUNTIME): $(PINS)
+	@test -n "$(PYTHON)" || { echo "$$NO_PYTHON" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$$NO_VENV" >&2; exit 1; }
+	@echo "==> $(VENV): Python environment (once; a few minutes, most of it torch)"
+	@$(PIP) --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	$(PIP) install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(TOOLS): $(RUNTIME)
+	@echo "==> $(VENV): tools for tests, checks and benchmarks"
+	$(PIP) install -c constraints.txt -e ".[bench,dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `keepwarm` command: thin commands over the other rooms."""

@@ -1,0 +1,1 @@
+"""The architecture on one machine: stand-ins, on loopback alone, for what only AWS has."""
