@@ -17,6 +17,7 @@ from cli.model_folder import check_model_folder
 from cli.network import require_free
 from cli.progress import Reporter
 from cli.server_process import ServerProcess, server_command, server_environment
+from cli.settings_page import settings_page
 from cli.terminal import is_interactive, piped_text
 
 
@@ -51,6 +52,11 @@ def model_fetch(args: argparse.Namespace) -> None:
     """Make the default model and print where it is."""
     output = None if args.output is None else Path(args.output).expanduser()
     print(ensure_default_model(Reporter(), output))
+
+
+def settings(args: argparse.Namespace) -> None:
+    """Print what docs/settings.md holds."""
+    print(settings_page(), end="")
 
 
 def version() -> str:

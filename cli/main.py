@@ -93,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     chat.set_defaults(port=None)
     _add_chat(chat)
 
+    add("settings", commands.settings, "Print every setting of server and engine as Markdown.")
+
     model = add("model", commands.model_fetch, "The default model.")
     actions = model.add_subparsers(required=True, metavar="ACTION")
     fetch = actions.add_parser("fetch", help="make it in the cache folder and print its path")

@@ -1,6 +1,6 @@
 """Every setting of the container, in one place: read once, checked once, described beside itself.
 
-The table in the README is `markdown_table()`; a new field appears in it by itself.
+The table in docs/settings.md is made of it; a new field appears there by itself.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ class ContainerSettings:
 
 
 def markdown_table() -> str:
-    """The settings as a Markdown table, for the README."""
+    """The settings as a Markdown table, for the docs."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for spec in dataclasses.fields(ContainerSettings):
         names = ", ".join(f"`{name}`" for name in spec.metadata["env"])

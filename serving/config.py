@@ -139,6 +139,18 @@ class EngineConfig:
         return cls(**data, cache=CacheConfig(**cache), scheduler=SchedulerConfig(**scheduler))
 
 
+def markdown_table() -> str:
+    """The engine's settings as a Markdown table, for the docs."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for cls in (EngineConfig, CacheConfig, SchedulerConfig):
+        for item in dataclasses.fields(cls):
+            if "env" in item.metadata:
+                default = str(item.default).lower() if item.default is True else item.default
+                shown = f"`{default}`" if default != "" else ""
+                lines.append(f"| `{item.metadata['env']}` | {shown} | {item.metadata['help']} |")
+    return "\n".join(lines) + "\n"
+
+
 def _check(name: str, value: object, ok: bool, want: str) -> None:
     if not ok:
         raise ConfigError(f"{name} is {value!r}; it must be {want}")

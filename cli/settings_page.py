@@ -1,0 +1,21 @@
+"""The page of all settings, made of the records that read them."""
+
+from __future__ import annotations
+
+import container.settings
+import serving.config
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    return f"""# Settings
+
+All settings are environment variables, read once at start; a wrong one ends the start with a
+sentence that names it. This page is what `keepwarm settings` prints.
+
+## The server (container/)
+
+{container.settings.markdown_table()}
+## The engine (serving/)
+
+{serving.config.markdown_table()}"""
