@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,8 +110,8 @@ class EngineConfig:
         _check("KEEPWARM_ATTENTION", self.attention, known, f"one of {ATTENTION_BACKENDS}")
         layout = self.linear
         _check("KEEPWARM_LINEAR", layout, layout in LINEAR_LAYOUTS, f"one of {LINEAR_LAYOUTS}")
-        kind = self.device.split(":")[0]
-        _check("KEEPWARM_DEVICE", self.device, kind in ("auto", "cpu", "cuda"), "auto, cpu or cuda")
+        known = re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None
+        _check("KEEPWARM_DEVICE", self.device, known, "auto, cpu, cuda or cuda:N")
         _check("KEEPWARM_NUM_THREADS", self.num_threads, self.num_threads >= 0, "0 or more")
         positive = self.stall_after_s > 0
         _check("KEEPWARM_STALL_AFTER_SECONDS", self.stall_after_s, positive, "above 0")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from serving.errors import InvalidRequest
@@ -11,6 +9,7 @@ from serving.errors import InvalidRequest
 MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
 MAX_SEED = 2**63 - 1
+MAX_COUNT = 2**31 - 1
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,9 +46,9 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None:
-            _check_range("max_tokens", self.max_tokens, 0, math.inf)
+            _check_range("max_tokens", self.max_tokens, 0, MAX_COUNT)
         _check_range("temperature", self.temperature, 0.0, 100.0)
-        _check_range("top_k", self.top_k, 0, math.inf)
+        _check_range("top_k", self.top_k, 0, 2**63 - 1)
         _check_range("top_p", self.top_p, 0.0, 1.0, low_open=True)
         _check_range("min_p", self.min_p, 0.0, 1.0)
         _check_range("repetition_penalty", self.repetition_penalty, 0.0, 100.0, low_open=True)
@@ -60,7 +59,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         if self.logprobs is not None:
             _check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
         for token_id, bias in self.logit_bias.items():
-            _check_range("logit_bias", token_id, 0, math.inf)
+            _check_range("logit_bias", token_id, 0, MAX_COUNT)
             _check_range("logit_bias", bias, -100.0, 100.0)
         self._check_stops()
 
@@ -93,11 +92,10 @@ def _check_range(
     name: str, value: float, low: float, high: float, *, low_open: bool = False
 ) -> None:
     """Refuse NaN, infinities and values outside [low, high] (or (low, high])."""
-    below = value <= low if low_open else value < low
-    if math.isfinite(value) and not below and value <= high:
+    above = value > low if low_open else value >= low
+    if above and value <= high:  # false for NaN
         return
     bracket = "(" if low_open else "["
-    closing = ")" if math.isinf(high) else "]"
-    raise InvalidRequest(
-        f"{name} must be in {bracket}{low:g}, {high:g}{closing}, got {value!r}", param=name
-    )
+    # JSON may hold whole numbers of thousands of digits, which Python would not even print.
+    got = repr(value) if isinstance(value, float) or abs(value) <= MAX_SEED else "a larger number"
+    raise InvalidRequest(f"{name} must be in {bracket}{low:g}, {high:g}], got {got}", param=name)

@@ -181,7 +181,7 @@ def _attend_windowed(
     for item in step.slices:
         first = max(0, item.cached + 1 - window)
         slots = _slots(item, first, item.total, step.block_size)
-        mask = visible(item, window, query.device)[:, first:]
+        mask = visible(item, window, query.device, first)
         bias = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, -torch.inf)
         rows = query[item.row : item.row + item.new]
         keys, values = cache.key_slots[slots], cache.value_slots[slots]

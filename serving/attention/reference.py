@@ -74,9 +74,14 @@ class ReferenceAttention:
         return torch.einsum("hqk,khd->qhd", weights, values)
 
 
-def visible(item: SequenceSlice, window: int | None, device: torch.device) -> Tensor:
-    """[new, total] bool: which tokens each row may see. A window counts the row's own token."""
+def visible(
+    item: SequenceSlice, window: int | None, device: torch.device, first: int = 0
+) -> Tensor:
+    """[new, total - first] bool: which tokens from position `first` on each row may see.
+
+    A window counts the row's own token.
+    """
     rows = torch.arange(item.cached, item.total, device=device)[:, None]
-    columns = torch.arange(item.total, device=device)[None, :]
+    columns = torch.arange(first, item.total, device=device)[None, :]
     mask = columns <= rows
     return mask if window is None else mask & (columns > rows - window)

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, PreTrainedModel, StoppingCriteria
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
 from serving.request import (
     EngineRequest,
@@ -36,6 +36,8 @@ class GenerateCore:
 
     def __init__(self, model: PreTrainedModel, sampler: Sampler, info: ModelInfo) -> None:
         self._model = model
+        # The checkpoint's own defaults (beams, penalties, stops) are the sampler's affair here.
+        model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
         self._sampler = sampler
         self._info = info
         self._eos = frozenset(info.eos_token_ids)
@@ -167,6 +169,7 @@ class _Generation:
                 logits_processor=[_Chooser(choose)],
                 stopping_criteria=[_Stopper(lambda: self._stopped)],
             )
+            self._tokens.put(RuntimeError("generate() ended by itself"))
         except Exception as error:
             self._tokens.put(error)
 

@@ -8,6 +8,20 @@ from serving.sampling_params import SamplingParams
 
 MIN_RETRY_MS = 200
 MAX_RETRY_MS = 30_000
+MAX_SALT_CHARACTERS = 1024
+
+
+def check_salt(salt: str) -> None:
+    """Refuse a cache salt that cannot be hashed.
+
+    Raises:
+        InvalidRequest: too long, or not valid Unicode.
+    """
+    if len(salt) > MAX_SALT_CHARACTERS or any("\ud800" <= c <= "\udfff" for c in salt):
+        raise InvalidRequest(
+            f"cache_salt must be valid Unicode of at most {MAX_SALT_CHARACTERS} characters",
+            param="cache_salt",
+        )
 
 
 def check_fits(token_ids: list[int], params: SamplingParams, info: ModelInfo) -> None:

@@ -21,7 +21,7 @@ from serving.request import ModelInfo
 from serving.runner import loader, sizing, verify
 from serving.runner.linear import pack_linears
 from serving.runner.model_runner import ModelRunner
-from serving.runner.packing import pin_for_packing
+from serving.runner.packing import forget_padding, pin_rope
 from serving.runner.paged_model import PagedModel
 from serving.runner.probe import probe
 from serving.sampling import Sampler
@@ -73,13 +73,14 @@ def _paged_core(
     device, dtype = model.device, model.dtype
     block_size = sizing.block_size_for(config, device)
     with phases.phase("probing attention"):
-        context = config.scheduler.max_model_len or loader.context_length(model.config)
-        pin_for_packing(model, context)
-        expected = verify.eager_logits(model)
-        if config.linear != "plain":
-            pack_linears(model)
         probed = probe(model, dtype)
         num_blocks = sizing.choose_num_blocks(config, probed.spec, block_size, model)
+        max_model_len = sizing.choose_max_model_len(config, model, num_blocks * block_size)
+        pin_rope(model, max_model_len)
+        expected = verify.eager_logits(model)
+        forget_padding(model)
+        if config.linear != "plain":
+            pack_linears(model)
         backend = choose_backend(
             probed.spec, block_size, dtype=dtype, device=device, wanted=config.attention
         )
@@ -88,7 +89,6 @@ def _paged_core(
         logger.info("%s", sizing.report(probed.spec, num_blocks, block_size))
     with phases.phase("verifying logits"):
         _verify(paged, model, expected, num_blocks, block_size)
-    max_model_len = sizing.choose_max_model_len(config, model, num_blocks * block_size)
     info = _info(model, folder, backend.name, max_model_len, phases, block_size, num_blocks)
     scheduler = Scheduler(
         KVCacheManager(num_blocks, block_size, prefix_caching=config.cache.prefix_caching),

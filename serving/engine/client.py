@@ -9,7 +9,7 @@ import time
 from typing import Self
 
 from serving.config import EngineConfig, SchedulerConfig
-from serving.engine.admission import Backlog, check_fits
+from serving.engine.admission import Backlog, check_fits, check_salt
 from serving.engine.core import Core
 from serving.engine.messages import (
     Abort,
@@ -54,6 +54,7 @@ class Client:
         self._lock = threading.Lock()
         self._streams: dict[str, Stream] = {}
         self._names = itertools.count()
+        self._in_use: set[str] = set()
         self._prompts: dict[str, tuple[str, str]] = {}
         self._info: ModelInfo | None = None
         self._stats = EngineStats()
@@ -104,27 +105,33 @@ class Client:
     ) -> Stream:
         """See EngineClient.submit."""
         info = self.model_info
-        self._check_accepting()
+        check_salt(cache_salt)
         token_ids = (
             self._transcripts.encode(prompt, cache_salt) if isinstance(prompt, str) else prompt
         )
         check_fits(token_ids, params, info)
-        name = request_id or f"req-{os.getpid():x}-{next(self._names):x}"
+        key = f"{os.getpid():x}-{next(self._names):x}"
+        name = request_id or f"req-{key}"
         eos = [] if params.ignore_eos else info.eos_token_ids
         assembler = OutputAssembler(name, token_ids, params, self._tokenizer, eos)
-        stream = Stream(assembler, deadline=deadline, on_close=self._on_close)
+        stream = Stream(key, assembler, deadline=deadline, on_close=self._on_close)
         with self._lock:
-            if name in self._streams:
+            self._check_accepting()
+            if name in self._in_use:
                 raise InvalidRequest(f"request id {name!r} is in use", param="request_id")
             self._backlog.check(len(self._streams))
-            self._streams[name] = stream
+            self._streams[key] = stream
+            self._in_use.add(name)
             if isinstance(prompt, str):
-                self._prompts[name] = (prompt, cache_salt)
-        self._transport.send(
-            EngineRequest(
-                request_id=name, prompt_token_ids=token_ids, sampling=params, cache_salt=cache_salt
-            )
+                self._prompts[key] = (prompt, cache_salt)
+        request = EngineRequest(
+            request_id=key, prompt_token_ids=token_ids, sampling=params, cache_salt=cache_salt
         )
+        try:
+            self._transport.send(request)
+        except BaseException:
+            self._forget(stream)
+            raise
         self._fail_if_dead(stream)
         return stream
 
@@ -138,7 +145,8 @@ class Client:
 
     def shutdown(self, timeout: float = 0.0) -> None:
         """See EngineClient.shutdown. Harmless when repeated."""
-        self._draining = True
+        with self._lock:  # whoever submits is either ended below or refused
+            self._draining = True
         end = time.monotonic() + timeout
         while self._live() and time.monotonic() < end and self._failure is None:
             time.sleep(0.02)
@@ -204,15 +212,20 @@ class Client:
 
     def _on_close(self, stream: Stream, abort: bool) -> None:
         """A stream has its last output: forget it, and keep its tokens for the next turn."""
-        with self._lock:
-            self._streams.pop(stream.request_id, None)
-            prompt = self._prompts.pop(stream.request_id, None)
+        prompt = self._forget(stream)
         if abort:
-            self._transport.send(Abort([stream.request_id]))
+            self._transport.send(Abort([stream.key]))
         else:
             self._backlog.finished(time.monotonic() - stream.started_at)
         if prompt is not None:
             self._remember(stream.assembler, *prompt)
+
+    def _forget(self, stream: Stream) -> tuple[str, str] | None:
+        """Take a stream off the books; its prompt text and salt, if it had a text."""
+        with self._lock:
+            self._streams.pop(stream.key, None)
+            self._in_use.discard(stream.request_id)
+            return self._prompts.pop(stream.key, None)
 
     def _remember(self, assembler: OutputAssembler, prompt_text: str, salt: str) -> None:
         self._transcripts.remember(

@@ -22,11 +22,13 @@ class Stream:
 
     def __init__(
         self,
+        key: str,
         assembler: OutputAssembler,
         *,
         deadline: float | None,
         on_close: Callable[[Stream, bool], None],
     ) -> None:
+        self.key = key  # its name in the engine, never used twice
         self.request_id = assembler.request_id
         self.assembler = assembler
         self.started_at = time.monotonic()
@@ -47,6 +49,12 @@ class Stream:
                 self._close(output, abort=delta.finish_reason is None)
             else:
                 self._outputs.put(output)
+                self._end_if_late()
+
+    def _end_if_late(self) -> None:
+        """A caller who reads slowly must not keep the engine at work past the deadline."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.end(FinishReason.DEADLINE)
 
     def end(
         self, reason: FinishReason, *, error_code: str | None = None, message: str | None = None

@@ -32,7 +32,12 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"KEEPWARM_DEVICE is {name!r}; it must be auto, cpu, cuda or cuda:N"
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"KEEPWARM_DEVICE is {name!r} but torch sees no CUDA device; use cpu")
     return device
@@ -55,7 +60,7 @@ def load_config(folder: Path) -> PretrainedConfig:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True
         )
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # whatever a config can break in code that is not ours
         raise UnsupportedModel(
             f"transformers cannot read {folder / 'config.json'} without running the "
             f"checkpoint's own code, which is off: {_first_line(error)}"
@@ -67,23 +72,31 @@ def load_model(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Pre
     """The model in evaluation mode on `device`.
 
     Raises:
-        UnsupportedModel: transformers refuses the checkpoint.
+        UnsupportedModel: transformers refuses the checkpoint, or weights are missing in it.
     """
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": "eager"}
     if device.type == "cuda":
         options["device_map"] = {"": device}
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
             **options,
         )
-    except (ValueError, OSError, KeyError, ImportError, RuntimeError) as error:
+    except Exception as error:  # a spoilt file fails in many ways, none of them ours
         raise UnsupportedModel(
             f"transformers could not load {folder}: {_first_line(error)}"
         ) from error
+    model: PreTrainedModel = loaded[0]
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
+        raise UnsupportedModel(
+            f"{folder} lacks {len(missing)} tensors of its architecture, {missing[0]} among them; "
+            "copy all *.safetensors files of the checkpoint"
+        )
     model.train(False)
     model.requires_grad_(False)
     return model

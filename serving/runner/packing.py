@@ -11,19 +11,21 @@ from transformers import PreTrainedModel
 logger = logging.getLogger(__name__)
 
 
-def pin_for_packing(model: PreTrainedModel, max_model_len: int) -> None:
-    """Fix what transformers would choose anew at each forward from the whole batch.
+def pin_rope(model: PreTrainedModel, max_model_len: int) -> None:
+    """Fix the frequencies that dynamic and longrope RoPE would choose at each forward.
 
-    - Dynamic and longrope RoPE choose their frequencies by the longest position of the batch: a
-      long conversation would change the short ones beside it, and keys already cached. They are
-      fixed to those of `max_model_len`.
-    - A `pad_token_id` makes some models search the ids for padding on the host; nothing is padded.
+    They choose by the longest position of the batch: a long conversation would change the short
+    ones beside it, and disagree with keys already cached. They become those of `max_model_len`.
     """
-    model.config.pad_token_id = None
     for name, module in model.named_modules():
         if hasattr(module, "rope_type") and _is_dynamic(module.rope_type):
-            _pin_rope(module, max_model_len, model.device)
+            _pin(module, max_model_len, model.device)
             logger.info("%s: frequencies fixed to a context of %d tokens", name, max_model_len)
+
+
+def forget_padding(model: PreTrainedModel) -> None:
+    """Drop `pad_token_id`: some models search the ids for it on the host, and nothing is padded."""
+    model.config.pad_token_id = None
 
 
 def _is_dynamic(rope_type: object) -> bool:
@@ -31,7 +33,7 @@ def _is_dynamic(rope_type: object) -> bool:
     return any("dynamic" in str(kind) or kind == "longrope" for kind in kinds)
 
 
-def _pin_rope(module: nn.Module, max_model_len: int, device: torch.device) -> None:
+def _pin(module: nn.Module, max_model_len: int, device: torch.device) -> None:
     """Let the module choose for the longest position once, then take the choice away from it."""
     probe = torch.zeros(1, 1, device=device)
     last = torch.tensor([[max_model_len - 1]], device=device)

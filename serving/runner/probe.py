@@ -21,6 +21,7 @@ from serving.kv_cache.spec import CacheSpec, LayerSpec
 _PROBE_NAME = "keepwarm_probe"
 FALLBACK = "set KEEPWARM_BACKEND=generate to serve it one request at a time"
 
+KNOWN_LAYERS = ("full_attention", "sliding_attention", "attention")
 RECURRENT_LAYERS = ("mamba", "linear_attention", "recurrent", "conv", "ssm", "hybrid")
 
 
@@ -51,6 +52,7 @@ def probe(model: PreTrainedModel, dtype: torch.dtype) -> ProbedModel:
         raise UnsupportedModel(
             f"{type(model).__name__} calls an attention layer twice a token. {FALLBACK}"
         )
+    _refuse_hidden_windows(model, [layer for _, layer in calls])
     spec = CacheSpec(tuple(layer for _, layer in calls), dtype.itemsize)
     return ProbedModel(modules, spec)
 
@@ -66,8 +68,25 @@ def _refuse_by_config(model: PreTrainedModel) -> None:
     for kind in kinds:
         if any(word in kind for word in RECURRENT_LAYERS):
             raise UnsupportedModel(f"{name} has recurrent layers ({kind}). {FALLBACK}")
+        if kind not in KNOWN_LAYERS:
+            raise UnsupportedModel(f"{name} has layers that pages do not know ({kind}). {FALLBACK}")
     if getattr(config, "num_kv_shared_layers", 0):
         raise UnsupportedModel(f"{name} shares keys and values between layers. {FALLBACK}")
+
+
+def _refuse_hidden_windows(model: PreTrainedModel, layers: list[LayerSpec]) -> None:
+    """Refuse windows that a model puts into its mask alone: here no mask is made."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    if not window or not getattr(config, "use_sliding_window", True):
+        return
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * len(layers)
+    for kind, layer in zip(kinds, layers, strict=False):
+        if kind == "sliding_attention" and layer.window is None:
+            raise UnsupportedModel(
+                f"{type(model).__name__} keeps its window of {window} tokens in the attention "
+                f"mask, which pages do not have. {FALLBACK}"
+            )
 
 
 def _record(model: PreTrainedModel) -> list[tuple[nn.Module, LayerSpec]]:

@@ -24,10 +24,17 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1.5e-1}
 
 @torch.inference_mode()
 def eager_logits(model: PreTrainedModel) -> Tensor:
-    """Logits [PROMPT_TOKENS, vocabulary] of the check's prompt by eager attention."""
-    model.set_attn_implementation("eager")
+    """Logits [PROMPT_TOKENS, vocabulary] of the check's prompt by eager attention.
+
+    Raises:
+        UnsupportedModel: the model does not run on a plain prompt.
+    """
     ids = torch.tensor([_prompt(model)], device=model.device)
-    logits: Tensor = model(input_ids=ids, use_cache=False).logits[0].float()
+    try:
+        model.set_attn_implementation("eager")
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits[0].float()
+    except Exception as error:
+        raise _refusal(model, error) from error
     return logits
 
 
@@ -52,8 +59,11 @@ def check(paged: PagedModel, model: PreTrainedModel, expected: Tensor, block_siz
             prompt_token_ids=ids,
             output_token_ids=[],
         )
-        parts.append(paged.forward([chunk], list(range(end - start))).float())
-    difference = float((torch.cat(parts) - expected).abs().max() / expected.std())
+        try:
+            parts.append(paged.forward([chunk], list(range(end - start))).float())
+        except Exception as error:
+            raise _refusal(model, error) from error
+    difference = _difference(torch.cat(parts), expected, model.dtype)
     tolerance = TOLERANCE[model.dtype]
     if not difference <= tolerance:
         raise UnsupportedModel(
@@ -61,6 +71,26 @@ def check(paged: PagedModel, model: PreTrainedModel, expected: Tensor, block_siz
             f"attention (difference {difference:.2g}, allowed {tolerance:g}). {FALLBACK}"
         )
     logger.info("paged logits agree with eager attention within %.1e", difference)
+
+
+def _difference(logits: Tensor, expected: Tensor, dtype: torch.dtype) -> float:
+    """How far the logits are apart, as a share of their spread.
+
+    In fp32 the worst position counts. In less, rounding may send single tokens to other experts,
+    in eager attention too: there the median position counts, of each half of the prompt, since
+    only the second half reads what the cache kept.
+    """
+    by_position = (logits - expected).abs().amax(dim=-1) / expected.std()
+    if dtype == torch.float32:
+        return float(by_position.max())
+    return float(by_position.view(2, -1).median(dim=-1).values.max())
+
+
+def _refusal(model: PreTrainedModel, error: Exception) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"{type(model).__name__} does not run on transformers' attention interface "
+        f"({type(error).__name__}). {FALLBACK}"
+    )
 
 
 def _prompt(model: PreTrainedModel) -> list[int]:

@@ -1,4 +1,4 @@
-"""What a client sees when its own side, the server or the engine ends in the middle of an answer."""
+"""What a client sees when itself, the server or the engine ends in the middle of an answer."""
 
 from __future__ import annotations
 

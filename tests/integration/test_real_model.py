@@ -59,7 +59,9 @@ def test_answers_like_generate(client: openai.OpenAI, default_model: Path) -> No
     ids = tokenizer.apply_chat_template(
         PARIS, add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
-    expected = model.generate(**ids, do_sample=False, max_new_tokens=24)[0, ids.input_ids.shape[1] :]
+    expected = model.generate(**ids, do_sample=False, max_new_tokens=24)[
+        0, ids.input_ids.shape[1] :
+    ]
     assert answer.choices[0].message.content == tokenizer.decode(expected, skip_special_tokens=True)
     assert "Paris" in str(answer.choices[0].message.content)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -112,12 +111,9 @@ def word_piece_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
-def real_tokenizer() -> Tokenizer:
-    """The tokenizer of the checkpoint in KEEPWARM_TEST_MODEL."""
-    folder = os.environ.get("KEEPWARM_TEST_MODEL")
-    if not folder or not Path(folder, "tokenizer.json").is_file():
-        pytest.skip("KEEPWARM_TEST_MODEL names no checkpoint folder")
-    return Tokenizer(folder)
+def real_tokenizer(default_model: Path) -> Tokenizer:
+    """The default model's tokenizer."""
+    return Tokenizer(default_model)
 
 
 @pytest.fixture(
