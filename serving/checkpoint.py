@@ -12,7 +12,7 @@ def check_folder(path: str) -> Path:
 
     Raises:
         ConfigError: it is not there or is no model folder.
-        UnsupportedModel: its weights are pickles, or it needs its own code.
+        UnsupportedModel: its weights are pickles.
     """
     folder = Path(path)
     if not folder.is_dir():

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from serving.attention.merge import apply_sinks, merge_partials
+from serving.attention.merge import apply_sinks, merge_index, merge_partials
 from serving.attention.metadata import AttentionStep, SequenceSlice, runs_of
 from serving.attention.reference import ReferenceAttention, visible
 from serving.kv_cache.storage import LayerCache
@@ -45,20 +45,25 @@ class Part:
     slots: Tensor | None = None
 
     def take(self, flat: Tensor) -> Tensor:
-        """The part's keys or values out of [slots, heads, dim]: a view where it can be."""
+        """The part's keys or values out of [1, heads, slots, dim]: a view where it can be."""
         if self.slots is None:
-            return flat[self.start : self.start + self.length]
-        return flat.index_select(0, self.slots)
+            return flat.narrow(2, self.start, self.length)
+        return flat.index_select(2, self.slots)
 
 
 @dataclass(frozen=True)
 class CpuPlan:
-    """Parts over the cache, sequences with new keys of their own to attend causally, row map."""
+    """One step's calls, and how their results make rows.
+
+    Attributes:
+        parts: over the cache.
+        prompts: sequences with new keys of their own to attend causally.
+        index: see `merge_index`; None where the results are the rows, in order.
+    """
 
     parts: list[Part]
     prompts: list[SequenceSlice]
-    row_of: Tensor
-    in_order: bool
+    index: Tensor | None
 
 
 class CpuAttention:
@@ -83,12 +88,11 @@ class CpuAttention:
                 groups.setdefault(run, []).append(item)
         parts = [_run_part(run, items) for run, items in groups.items()] + scattered
         prompts = [item for item in slices if item.new > 1]
-        row_of = torch.cat(
-            [_rows(part.rows) for part in parts]
-            + [torch.arange(item.row, item.row + item.new) for item in prompts]
-        )
-        in_order = bool((row_of == torch.arange(len(row_of))).all())
-        return CpuPlan(parts, prompts, row_of, in_order)
+        row_of = [row for part in parts for row in _rows(part.rows)]
+        row_of += [row for item in prompts for row in range(item.row, item.row + item.new)]
+        in_order = row_of == list(range(len(row_of)))
+        num_rows = slices[-1].row + slices[-1].new
+        return CpuPlan(parts, prompts, None if in_order else merge_index(row_of, num_rows))
 
     def attend(
         self,
@@ -118,40 +122,39 @@ def cached_tokens_seen(item: SequenceSlice) -> int:
 def _attend_parts(
     query: Tensor, key: Tensor, value: Tensor, cache: LayerCache, plan: CpuPlan
 ) -> tuple[Tensor, Tensor]:
-    scale, heads = cache.spec.scaling, cache.spec.num_kv_heads
-    results = [
-        _attend_all(
-            _select(query, part.rows),
-            part.take(cache.key_slots),
-            part.take(cache.value_slots),
-            heads,
-            scale,
-        )
-        for part in plan.parts
-    ]
+    scale = cache.spec.scaling
+    results = [_attend_cached(query, cache, plan.parts)] if plan.parts else []
     for item in plan.prompts:
         rows = slice(item.row, item.row + item.new)
         results.append(_attend_causal(query[rows], key[rows], value[rows], scale))
     output = torch.cat([result[0] for result in results])
     lse = torch.cat([result[1] for result in results])
-    if plan.in_order:
-        return output, lse
-    return merge_partials(output, lse, plan.row_of, len(query))
+    return (output, lse) if plan.index is None else merge_partials(output, lse, plan.index)
 
 
-def _attend_all(
-    query: Tensor, keys: Tensor, values: Tensor, kv_heads: int, scale: float
-) -> tuple[Tensor, Tensor]:
-    """Every row sees every key: query heads of a group fold into the row axis, K is read once."""
+def _attend_cached(query: Tensor, cache: LayerCache, parts: list[Part]) -> tuple[Tensor, Tensor]:
+    """All parts, one after the other: [P, query_heads, dim] and [P, query_heads].
+
+    The query heads of a group fold into the row axis, so that a group's keys are read once:
+    [T, kv_heads * groups, dim] becomes [1, kv_heads, T * groups, dim], once for all parts.
+    """
     rows, heads, dim = query.shape
+    kv_heads = cache.spec.num_kv_heads
     groups = heads // kv_heads
     folded = query.view(rows, kv_heads, groups, dim).transpose(0, 1).reshape(1, kv_heads, -1, dim)
-    output, lse = _flash(
-        folded, keys.transpose(0, 1)[None], values.transpose(0, 1)[None], scale=scale
-    )
-    output = output.view(kv_heads, rows, groups, dim).transpose(0, 1).reshape(rows, heads, dim)
-    lse = lse.reshape(kv_heads, rows, groups).transpose(0, 1).reshape(rows, heads)
-    return output, lse
+    keys, values = cache.key_slots.transpose(0, 1)[None], cache.value_slots.transpose(0, 1)[None]
+    results = [
+        _flash(
+            _select(folded, part.rows, groups),
+            part.take(keys),
+            part.take(values),
+            scale=cache.spec.scaling,
+        )
+        for part in parts
+    ]
+    output = torch.cat([result[0] for result in results], dim=2).view(kv_heads, -1, groups, dim)
+    lse = torch.cat([result[1] for result in results], dim=2).view(kv_heads, -1, groups)
+    return output.transpose(0, 1).reshape(-1, heads, dim), lse.transpose(0, 1).reshape(-1, heads)
 
 
 def _attend_causal(
@@ -209,11 +212,14 @@ def _slots(item: SequenceSlice, first: int, end: int, block_size: int) -> Tensor
     return slots[first - skipped * block_size : end - skipped * block_size]
 
 
-def _rows(rows: tuple[int, int] | Tensor) -> Tensor:
-    return torch.arange(*rows) if isinstance(rows, tuple) else rows
+def _rows(rows: tuple[int, int] | Tensor) -> list[int]:
+    return list(range(*rows)) if isinstance(rows, tuple) else rows.tolist()
 
 
-def _select(query: Tensor, rows: tuple[int, int] | Tensor) -> Tensor:
+def _select(folded: Tensor, rows: tuple[int, int] | Tensor, groups: int) -> Tensor:
+    """The rows' queries out of [1, kv_heads, T * groups, dim]."""
     if isinstance(rows, tuple):
-        return query[rows[0] : rows[1]]
-    return query.index_select(0, rows)
+        return folded.narrow(2, rows[0] * groups, (rows[1] - rows[0]) * groups)
+    _, kv_heads, _, dim = folded.shape
+    whole = folded.view(1, kv_heads, -1, groups * dim)
+    return whole.index_select(2, rows).view(1, kv_heads, -1, dim)

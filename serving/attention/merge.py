@@ -10,28 +10,37 @@ import torch
 from torch import Tensor
 
 
-def merge_partials(
-    outputs: Tensor, lse: Tensor, row_of: Tensor, num_rows: int
-) -> tuple[Tensor, Tensor]:
-    """Combine P partial results into `num_rows` rows.
+def merge_index(row_of: list[int], num_rows: int) -> Tensor:
+    """[num_rows, most] int64: the partials of each row, padded with P, which stands for none.
+
+    Args:
+        row_of: for each of the P partials, the row it belongs to.
+        num_rows: rows of the result; every row has at least one partial.
+    """
+    partials: list[list[int]] = [[] for _ in range(num_rows)]
+    for partial, row in enumerate(row_of):
+        partials[row].append(partial)
+    most = max(map(len, partials))
+    none = len(row_of)
+    return torch.tensor([items + [none] * (most - len(items)) for items in partials])
+
+
+def merge_partials(outputs: Tensor, lse: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Combine P partial results into rows.
 
     Args:
         outputs: [P, heads, dim], each normalised over its own part.
         lse: [P, heads] log-sum-exp of the scores of the part.
-        row_of: [P] int64, the row each partial belongs to; every row has at least one.
-        num_rows: rows of the result.
+        index: [rows, most], from `merge_index`.
 
     Returns:
-        The merged output [num_rows, heads, dim] and its log-sum-exp [num_rows, heads].
+        The merged output [rows, heads, dim] and its log-sum-exp [rows, heads].
     """
-    index = row_of[:, None].expand_as(lse)
-    peak = torch.full((num_rows, lse.shape[1]), -torch.inf, dtype=lse.dtype, device=lse.device)
-    peak.scatter_reduce_(0, index, lse, "amax")
-    weights = torch.exp(lse - peak[row_of])
-    total = torch.zeros_like(peak).index_add_(0, row_of, weights)
-    weighted = outputs * weights[..., None].to(outputs.dtype)
-    merged = outputs.new_zeros(num_rows, *outputs.shape[1:]).index_add_(0, row_of, weighted)
-    return merged / total[..., None].to(outputs.dtype), peak + total.log()
+    nothing = lse.new_full((1, lse.shape[1]), -torch.inf)
+    shares = torch.cat([lse, nothing])[index]
+    weights = shares.softmax(dim=1).to(outputs.dtype)
+    parts = torch.cat([outputs, outputs.new_zeros(1, *outputs.shape[1:])])[index]
+    return (parts * weights[..., None]).sum(dim=1), shares.logsumexp(dim=1)
 
 
 def apply_sinks(output: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:

@@ -105,7 +105,8 @@ class BlockPool:
     def lookup(self, block_hash: BlockHash, token_ids: Sequence[int]) -> KVBlock | None:
         """The block that holds `token_ids` under `block_hash`.
 
-        The tokens are compared too: a colliding hash is a miss, never another prompt's cache.
+        The block's own tokens are compared too, so that a collision of hashes alone is a miss.
+        What stands before the block is vouched for by the chained 128-bit hash.
         """
         block = self._by_hash.get(block_hash)
         if block is None or block.token_ids != tuple(token_ids):

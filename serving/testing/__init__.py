@@ -7,6 +7,17 @@ protocol (`serving.engine.protocol.EngineClient`), so whatever works with it wor
 from serving.testing.byte_tokenizer import ByteTokenizer
 from serving.testing.fake_engine import FakeEngine, Submission, echo
 from serving.testing.fake_plan import FakeFaults
+from serving.testing.fake_runner import CacheCorrupted, FakeRunner, expected_output
 from serving.testing.fake_stream import FakeStream
 
-__all__ = ["ByteTokenizer", "FakeEngine", "FakeFaults", "FakeStream", "Submission", "echo"]
+__all__ = [
+    "ByteTokenizer",
+    "CacheCorrupted",
+    "FakeEngine",
+    "FakeFaults",
+    "FakeRunner",
+    "FakeStream",
+    "Submission",
+    "echo",
+    "expected_output",
+]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from serving.attention.merge import apply_sinks, merge_partials
+from serving.attention.merge import apply_sinks, merge_index, merge_partials
 
 ROWS, HEADS, KEYS, DIM = 5, 3, 40, 8
 
@@ -34,8 +34,7 @@ def test_parts_of_any_rows_in_any_order(spread: float) -> None:
     output, lse = merge_partials(
         torch.cat([result[0] for result in results]),
         torch.cat([result[1] for result in results]),
-        torch.cat([rows for rows, _ in pieces]),
-        ROWS,
+        merge_index(torch.cat([rows for rows, _ in pieces]).tolist(), ROWS),
     )
     expected, expected_lse = partial(scores, values, everybody, slice(0, KEYS))
     torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-5)
@@ -45,7 +44,7 @@ def test_parts_of_any_rows_in_any_order(spread: float) -> None:
 def test_one_part_is_left_as_it_is() -> None:
     output, lse = torch.randn(4, HEADS, DIM), 500 * torch.randn(4, HEADS)
     order = torch.tensor([2, 0, 3, 1])
-    merged, merged_lse = merge_partials(output, lse, order, 4)
+    merged, merged_lse = merge_partials(output, lse, merge_index(order.tolist(), 4))
     torch.testing.assert_close(merged[order], output)
     torch.testing.assert_close(merged_lse[order], lse)
 
