@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add("--sessions", type=int, help=f"concurrent conversations (default: {_FULL.sessions})")
     add("--turns", type=int, help=f"questions in each (default: {_FULL.turns})")
     add("--new-tokens", type=int, help=f"tokens of an answer (default: {_FULL.new_tokens})")
+    add("--system", type=int, default=1, help="times 255 tokens of system prompt (default: 1)")
     add("--think", type=float, default=0.0, help="pause before a next question, in seconds")
     add("--seed", type=int, default=0, help="chooses the questions (default: 0)")
     add("--repeat", type=int, default=1, help="runs of each peer; medians are shown")
@@ -95,6 +96,7 @@ def _workload_settings(options: argparse.Namespace) -> WorkloadSettings:
         turns=base.turns if options.turns is None else options.turns,
         new_tokens=base.new_tokens if options.new_tokens is None else options.new_tokens,
         seed=options.seed,
+        system_repeats=options.system,
         think_seconds=options.think,
     )
 

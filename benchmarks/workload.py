@@ -28,6 +28,7 @@ class WorkloadSettings:
         turns: questions in each conversation.
         new_tokens: tokens generated for each answer, exactly (greedy, end of sequence ignored).
         seed: chooses the questions.
+        system_repeats: how often the shared system prompt (255 tokens) is repeated in itself.
         think_seconds: pause between an answer and the session's next question.
 
     Raises:
@@ -38,10 +39,11 @@ class WorkloadSettings:
     turns: int = 4
     new_tokens: int = 64
     seed: int = 0
+    system_repeats: int = 1
     think_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("sessions", "turns", "new_tokens"):
+        for name in ("sessions", "turns", "new_tokens", "system_repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.think_seconds < float("inf"):
@@ -100,7 +102,8 @@ class Conversation:
 def chat_workload(settings: WorkloadSettings) -> ChatWorkload:
     """The workload for `settings`; a session's script does not depend on how many there are."""
     scripts = tuple(_script(index, settings) for index in range(settings.sessions))
-    return ChatWorkload(settings, SYSTEM_PROMPT, scripts)
+    system_prompt = "\n\n".join([SYSTEM_PROMPT] * settings.system_repeats)
+    return ChatWorkload(settings, system_prompt, scripts)
 
 
 def _script(index: int, settings: WorkloadSettings) -> SessionScript:
