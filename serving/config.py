@@ -18,7 +18,7 @@ from serving.errors import ConfigError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BACKENDS = ("paged", "generate")
-LINEAR_LAYOUTS = ("auto", "plain", "packed")
+LINEAR_LAYOUTS = ("auto", "plain")
 ATTENTION_BACKENDS = ("auto", "reference", "cpu", "varlen")
 
 
@@ -94,7 +94,7 @@ class EngineConfig:
         "auto", "KEEPWARM_ATTENTION", "auto, reference, cpu or varlen; every choice is self-tested"
     )
     linear: str = setting(
-        "auto", "KEEPWARM_LINEAR", "auto, plain or packed: layout of linear layers (CPU, float32)"
+        "auto", "KEEPWARM_LINEAR", "auto: packed for oneDNN on CPU in float32; or plain"
     )
     num_threads: int = setting(0, "KEEPWARM_NUM_THREADS", "CPU threads of the engine; 0: torch's")
     stall_after_s: float = setting(

@@ -1,7 +1,8 @@
 """The seam for linear layers: the same mathematics from weights in the layout a library likes.
 
-On CPU in fp32, oneDNN's reordered weights beat `F.linear` at the batch sizes of decoding (most of
-all in the output head), and cost nothing at those of prefill; `benchmarks/linear.py` measures it.
+On CPU in fp32, oneDNN's reordered weights beat `F.linear` at the batch sizes of decoding, most of
+all in the output head, and cost about the same at those of prefill. Measured for SmolLM2-135M on
+two cores: layers 63 -> 54 ms and head 32 -> 12 ms at 16 rows, layers 383 -> 405 ms at 256.
 """
 
 from __future__ import annotations

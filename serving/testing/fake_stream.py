@@ -38,7 +38,6 @@ class FakeStream:
         self.plan = plan
         self.sent = 0
         self.finish_reason: FinishReason | None = None
-        self._tokenizer = tokenizer
         self._decoder = IncrementalDecoder(tokenizer, plan.prompt_token_ids)
         self._on_end = on_end
         self._on_death = on_death
