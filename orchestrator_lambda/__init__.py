@@ -1,0 +1,1 @@
+"""The Lambda in front of the endpoint: sessions, history, routing, streaming, telemetry."""

@@ -1,0 +1,1 @@
+"""Backends: a SageMaker endpoint, an EC2 fleet, both behind one interface and one router."""

@@ -1,0 +1,168 @@
+"""What the turns need of a history: a small protocol, so that a fake is natural.
+
+Every method may raise StoreUnavailable: the store was throttled or down after our own retries and
+nothing is known to have been written. NotFound means that the conversation is not there, was
+deleted, or has expired. Ownership is the caller's to check: `Conversation.owner` is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orchestrator_lambda.conversation.model import (
+    Conversation,
+    Cut,
+    Feedback,
+    Message,
+    MessageStatus,
+    Totals,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnStart:
+    """One transaction before the first token: idempotency, user message, placeholder, META.
+
+    Attributes:
+        conversation: as it was read; the transaction holds only if its version is unchanged.
+        user: the new user message; None where an answer is regenerated.
+        answer: the placeholder, status STREAMING.
+        idempotency_key: names the request of the client; `request_hash` is of its content.
+        cut: the new cut, if the truncation moved it.
+        outbox: telemetry of the start, kept until it is known to be in Kinesis.
+    """
+
+    conversation: Conversation
+    user: Message | None
+    answer: Message
+    idempotency_key: str
+    request_hash: str
+    now_ms: int
+    cut: Cut | None = None
+    outbox: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedTurn:
+    """How a start went.
+
+    Attributes:
+        conversation: META after it; `fence` is the producer's.
+        duplicate: the key was there with the same hash: `user_seq` and `answer_seq` are those of
+            the first time, nothing was written.
+    """
+
+    conversation: Conversation
+    user_seq: int | None
+    answer_seq: int
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnEnd:
+    """The one commit: the answer's final form, META's totals, the outbox; on `fence` alone."""
+
+    conversation_id: str
+    fence: int
+    answer: Message
+    totals: Totals  # to be added to META's
+    now_ms: int
+    title: str | None = None
+    outbox: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a user's list, newest first, and the cursor of the next; None at the end."""
+
+    conversations: Sequence[Conversation]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class OutboxEntry:
+    """A telemetry event that nobody has seen arrive."""
+
+    conversation_id: str
+    event_id: str
+    event: Mapping[str, Any]
+    written_ms: int
+
+
+class History(Protocol):
+    """Conversations and their messages, read strongly."""
+
+    def create(self, conversation: Conversation) -> None:
+        """Write a new META. Raises Conflict where the id exists."""
+
+    def get(self, conversation_id: str) -> Conversation:
+        """META. Raises NotFound."""
+
+    def list(self, owner: str, *, limit: int, cursor: str | None = None) -> Page:
+        """A user's conversations by last change. Raises InvalidRequest for a foreign cursor."""
+
+    def rename(self, conversation_id: str, title: str, *, now_ms: int) -> Conversation:
+        """Set the title. Raises NotFound."""
+
+    def set_head(self, conversation: Conversation, head: int, *, now_ms: int) -> Conversation:
+        """Choose the branch that is shown, on the version read. Raises Conflict."""
+
+    def set_feedback(self, conversation_id: str, seq: int, feedback: Feedback | None) -> None:
+        """Keep or remove a verdict. Raises NotFound."""
+
+    def delete(self, conversation_id: str) -> None:
+        """Remove META first, so that it is gone for readers, then all items and S3 objects.
+
+        May be repeated until it succeeds; deleting what is gone is no error.
+        """
+
+    def message(self, conversation_id: str, seq: int) -> Message:
+        """One message with its whole text. Raises NotFound."""
+
+    def messages(self, conversation_id: str, *, after: int = 0) -> Sequence[Message]:
+        """All messages with seq above `after`, in order, texts whole."""
+
+    def start_turn(self, start: TurnStart) -> StartedTurn:
+        """All or nothing; a lost acknowledgement is found out, not repeated.
+
+        Raises:
+            Conflict: META's version moved (another tab).
+            IdempotencyMismatch: the key was there with another hash.
+        """
+
+    def find_turn(self, conversation_id: str, idempotency_key: str) -> tuple[str, int] | None:
+        """(request hash, seq of the answer) of a key used before; None for a new or expired one."""
+
+    def take_over(self, conversation_id: str, answer_seq: int, *, now_ms: int) -> Conversation:
+        """Raise the fence of a turn whose producer is gone. Raises Conflict if it has ended."""
+
+    def checkpoint(
+        self, conversation_id: str, fence: int, answer_seq: int, text: str, event_seq: int
+    ) -> None:
+        """Keep partial text. Raises Fenced."""
+
+    def end_turn(self, end: TurnEnd) -> None:
+        """The commit; repeating it with the same content is no error.
+
+        Raises:
+            Fenced: a newer producer owns the turn, or it was ended differently.
+        """
+
+    def request_stop(self, conversation_id: str, answer_seq: int) -> None:
+        """The stop flag's second home, for when Redis is down."""
+
+    def stop_requested(self, conversation_id: str, answer_seq: int) -> bool:
+        """Whether that flag is set."""
+
+    def unfinished(
+        self, *, older_than_ms: int, limit: int
+    ) -> Iterator[tuple[str, int, MessageStatus]]:
+        """Answers whose producer has written nothing since `older_than_ms`; for the sweeper."""
+
+    def clear_outbox(self, conversation_id: str, event_ids: Sequence[str]) -> None:
+        """These events are in Kinesis."""
+
+    def outbox(self, *, older_than_ms: int, limit: int) -> Iterator[OutboxEntry]:
+        """Events left behind; for the sweeper."""

@@ -1,0 +1,1 @@
+"""Sessions in Redis: lock, stream buffer, stop flag, limits. All of it may be lost."""
