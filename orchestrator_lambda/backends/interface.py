@@ -99,8 +99,10 @@ class Backend(Protocol):
     def generate(self, request: GenerationRequest) -> Generation:
         """Begin; errors come at once or while iterating.
 
-        Raises: BackendOverloaded with retry_after_ms, BackendUnavailable, BackendError, InvalidRequest
-        (the backend refused the request itself; no other would take it), ContextLengthExceeded.
+        Raises:
+            BackendOverloaded: with retry_after_ms.
+            InvalidRequest: the backend refused the request itself; no other would take it.
+            BackendError: anything else, BackendUnavailable and a missing receipt among it.
         """
 
     def healthy(self) -> bool:
