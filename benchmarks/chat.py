@@ -6,7 +6,7 @@
     python -m benchmarks.chat --quick                          a smoke test, not a measurement
 
 Writes <date>-<name>.json, .md and plots to --output. Exits with 0 when every peer was measured
-without an error, 1 when one was not, 2 for wrong arguments, 130 when interrupted.
+without an error, 1 when one was not, 2 for wrong arguments, 130 when interrupted, 143 when terminated.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_positive(options)
     except ValueError as error:
         command_line.error(str(error))
-    signal.signal(signal.SIGTERM, _leave)  # so that a peer is stopped, as by Ctrl-C
+    terminated = _treat_sigterm_as_ctrl_c()
     console = Console()
     machine = describe_machine()
     outcomes, interrupted = _measure(peers, settings, options, console)
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(_results(options, peers, machine, outcomes), options.output, console)
     if interrupted:
         console.print("interrupted; what had been started is stopped")
-        return _INTERRUPTED
+        return _TERMINATED if terminated.is_set() else _INTERRUPTED
     return int(any(isinstance(one, PeerFailure) or one.errors for one in outcomes))
 
 
@@ -115,8 +116,20 @@ def _check_positive(options: argparse.Namespace) -> None:
             raise ValueError(f"--{flag} must be more than 0, got {getattr(options, name)}")
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(_TERMINATED)
+def _treat_sigterm_as_ctrl_c() -> threading.Event:
+    """Leave by the one way that is safe in the midst of asyncio; set when SIGTERM came.
+
+    asyncio turns SIGINT into a cancellation of the run. An exception raised by a handler of our
+    own would surface in whatever callback happens to run, and could be swallowed there.
+    """
+    came = threading.Event()
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        came.set()
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    return came
 
 
 def _measure(
