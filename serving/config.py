@@ -18,7 +18,7 @@ from serving.errors import ConfigError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BACKENDS = ("paged", "generate")
-LINEAR_LAYOUTS = ("auto", "plain")
+KERNELS = ("auto", "torch", "plain")
 ATTENTION_BACKENDS = ("auto", "reference", "cpu", "varlen")
 
 
@@ -93,8 +93,11 @@ class EngineConfig:
     attention: str = setting(
         "auto", "KEEPWARM_ATTENTION", "auto, reference, cpu or varlen; every choice is self-tested"
     )
-    linear: str = setting(
-        "auto", "KEEPWARM_LINEAR", "auto: packed for oneDNN on CPU in float32; or plain"
+    kernels: str = setting(
+        "auto",
+        "KEEPWARM_KERNELS",
+        "on CPU in float32. auto: compiled here where they fit the model, else torch; "
+        "torch: torch's, weights packed for oneDNN; plain: torch's, weights as loaded",
     )
     num_threads: int = setting(0, "KEEPWARM_NUM_THREADS", "CPU threads of the engine; 0: torch's")
     stall_after_s: float = setting(
@@ -108,8 +111,7 @@ class EngineConfig:
         _check("KEEPWARM_BACKEND", self.backend, self.backend in BACKENDS, f"one of {BACKENDS}")
         known = self.attention in ATTENTION_BACKENDS
         _check("KEEPWARM_ATTENTION", self.attention, known, f"one of {ATTENTION_BACKENDS}")
-        layout = self.linear
-        _check("KEEPWARM_LINEAR", layout, layout in LINEAR_LAYOUTS, f"one of {LINEAR_LAYOUTS}")
+        _check("KEEPWARM_KERNELS", self.kernels, self.kernels in KERNELS, f"one of {KERNELS}")
         known = re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None
         _check("KEEPWARM_DEVICE", self.device, known, "auto, cpu, cuda or cuda:N")
         _check("KEEPWARM_NUM_THREADS", self.num_threads, self.num_threads >= 0, "0 or more")

@@ -11,18 +11,15 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from serving.attention.selftest import choose_backend
 from serving.backends.generate_engine import GenerateCore
 from serving.checkpoint import check_folder
 from serving.config import EngineConfig
 from serving.engine.core import Core, EngineCore
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import ModelInfo
-from serving.runner import loader, sizing, verify
-from serving.runner.linear import pack_linears
+from serving.runner import loader, sizing
+from serving.runner.bind import bind
 from serving.runner.model_runner import ModelRunner
-from serving.runner.packing import forget_padding, pin_rope
-from serving.runner.paged_model import PagedModel
 from serving.runner.probe import probe
 from serving.sampling import Sampler
 from serving.scheduler.scheduler import Scheduler
@@ -70,48 +67,35 @@ def build_core(config: EngineConfig, tell: Callable[[str], None]) -> tuple[Core,
 def _paged_core(
     config: EngineConfig, model: PreTrainedModel, folder: Path, phases: Phases
 ) -> tuple[Core, ModelInfo]:
-    device, dtype = model.device, model.dtype
+    device = model.device
     block_size = sizing.block_size_for(config, device)
     with phases.phase("probing attention"):
-        probed = probe(model, dtype)
+        probed = probe(model, model.dtype)
         num_blocks = sizing.choose_num_blocks(config, probed.spec, block_size, model)
         max_model_len = sizing.choose_max_model_len(config, model, num_blocks * block_size)
-        pin_rope(model, max_model_len)
-        expected = verify.eager_logits(model)
-        forget_padding(model)
-        if config.linear != "plain":
-            pack_linears(model)
-        backend = choose_backend(
-            probed.spec, block_size, dtype=dtype, device=device, wanted=config.attention
+    logger.info("%s", sizing.report(probed.spec, num_blocks, block_size))
+    with phases.phase("binding and verifying"):
+        bound = bind(
+            config,
+            folder,
+            model,
+            probed,
+            num_blocks=num_blocks,
+            block_size=block_size,
+            max_model_len=max_model_len,
         )
-    with phases.phase("allocating KV cache"):
-        paged = PagedModel(model, probed, backend, num_blocks=num_blocks, block_size=block_size)
-        logger.info("%s", sizing.report(probed.spec, num_blocks, block_size))
-    with phases.phase("verifying logits"):
-        _verify(paged, model, expected, num_blocks, block_size)
-    info = _info(model, folder, backend.name, max_model_len, phases, block_size, num_blocks)
+    info = _info(model, folder, bound.backend, max_model_len, phases, block_size, num_blocks)
     scheduler = Scheduler(
         KVCacheManager(num_blocks, block_size, prefix_caching=config.cache.prefix_caching),
         max_num_seqs=config.scheduler.max_num_seqs,
         token_budget=sizing.token_budget_for(config, device),
         long_prefill_share=config.scheduler.long_prefill_share,
     )
-    runner = ModelRunner(paged, Sampler())
+    runner = ModelRunner(bound.model, Sampler())
     core = EngineCore(
         scheduler, runner, eos_token_ids=info.eos_token_ids, max_model_len=max_model_len
     )
     return core, info
-
-
-def _verify(
-    paged: PagedModel,
-    model: PreTrainedModel,
-    expected: torch.Tensor,
-    num_blocks: int,
-    block_size: int,
-) -> None:
-    if num_blocks * block_size >= verify.PROMPT_TOKENS:
-        verify.check(paged, model, expected, block_size)
 
 
 def _generate_core(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from serving.scheduler.output import RunnerOutput, SchedulerOutput
+import torch
+from torch import Tensor
+
+from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
 
 class DeviceLost(Exception):
@@ -20,3 +23,12 @@ class Runner(Protocol):
         Raises:
             DeviceLost: later steps would fail too; any other error concerns this step alone.
         """
+
+
+class StepModel(Protocol):
+    """A model bound to its cache: what the model runner drives."""
+
+    device: torch.device
+
+    def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
+        """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`."""

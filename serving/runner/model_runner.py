@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from serving.request import SampledToken
-from serving.runner.interface import DeviceLost
-from serving.runner.paged_model import PagedModel
+from serving.runner.interface import DeviceLost, StepModel
 from serving.sampling import Sampler, SampleRow, SequenceSampling
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
@@ -15,7 +14,7 @@ from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutp
 class ModelRunner:
     """The runner of the paged engine. Keeps the sampling state of live sequences."""
 
-    def __init__(self, model: PagedModel, sampler: Sampler) -> None:
+    def __init__(self, model: StepModel, sampler: Sampler) -> None:
         self._model = model
         self._sampler = sampler
         self._states: dict[str, SequenceSampling] = {}

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from serving.errors import UnsupportedModel
-from serving.runner.paged_model import PagedModel
+from serving.runner.interface import StepModel
 from serving.runner.probe import FALLBACK
 from serving.sampling_params import SamplingParams
 from serving.scheduler.output import ScheduledChunk
@@ -38,7 +38,7 @@ def eager_logits(model: PreTrainedModel) -> Tensor:
     return logits
 
 
-def check(paged: PagedModel, model: PreTrainedModel, expected: Tensor, block_size: int) -> None:
+def check(paged: StepModel, model: PreTrainedModel, expected: Tensor, block_size: int) -> None:
     """Run the prompt as two chunks and a decoding token through the pages and compare.
 
     Raises:

@@ -1,0 +1,104 @@
+"""The compiled kernels as Python sees them: ctypes records that mirror those of decoder.cpp."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from ctypes import POINTER, c_float, c_int, c_int32, c_void_p
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from serving.native.compiler import library_path
+
+# Addresses are plain numbers here: the tensors they come from are kept alive by their owner.
+Fields = list[tuple[str, Any]]
+
+
+class Shape(ctypes.Structure):
+    """KwShape: sizes of the model."""
+
+    _fields_: ClassVar[Fields] = [
+        (name, c_int32)
+        for name in (
+            "hidden",
+            "heads",
+            "kv_heads",
+            "dim",
+            "intermediate",
+            "vocabulary",
+            "rotary",
+            "layers",
+            "threads",
+            "block_size",
+        )
+    ] + [("epsilon", c_float)]
+
+
+class Layer(ctypes.Structure):
+    """KwLayer: addresses of one layer's weights and cache."""
+
+    _fields_: ClassVar[Fields] = [
+        (name, c_void_p)
+        for name in (
+            "input_norm",
+            "post_norm",
+            "q_norm",
+            "k_norm",
+            "qkv",
+            "qkv_bias",
+            "output",
+            "output_bias",
+            "gate_up",
+            "down",
+            "keys",
+            "values",
+        )
+    ] + [("scale", c_float), ("window", c_int32)]
+
+
+class Batch(ctypes.Structure):
+    """KwBatch: one step."""
+
+    _fields_: ClassVar[Fields] = [(name, c_int32) for name in ("rows", "sequences", "samples")] + [
+        (name, c_void_p)
+        for name in (
+            "embeddings",
+            "cosine",
+            "sine",
+            "slots",
+            "first",
+            "count",
+            "cached",
+            "table",
+            "tables",
+            "sample_rows",
+            "logits",
+        )
+    ]
+
+
+@functools.cache
+def load(path: Path | None = None) -> ctypes.CDLL:
+    """The library, compiled first if need be.
+
+    Raises:
+        CannotCompile: see `library_path`.
+    """
+    library = ctypes.CDLL(str(path or library_path()))
+    library.kw_width.restype = c_int
+    library.kw_pack.argtypes = [c_void_p, c_int, c_int, c_void_p]
+    library.kw_pack.restype = None
+    library.kw_decoder.argtypes = [POINTER(Shape), POINTER(Layer), c_void_p, c_void_p]
+    library.kw_decoder.restype = c_void_p
+    library.kw_forward.argtypes = [c_void_p, POINTER(Batch)]
+    library.kw_forward.restype = None
+    library.kw_free.argtypes = [c_void_p]
+    library.kw_free.restype = None
+    return library
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Where a contiguous CPU tensor begins; None for none."""
+    return None if tensor is None else tensor.data_ptr()

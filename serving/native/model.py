@@ -1,0 +1,151 @@
+"""The native decoder behind the runner: packed tokens in, logits out, as PagedModel does it."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from serving.attention.metadata import slots_of
+from serving.kv_cache.spec import CacheSpec
+from serving.native import library
+from serving.native.library import address
+from serving.native.weights import LayerWeights, check_family, take_weights
+from serving.scheduler.output import ScheduledChunk
+
+
+class NativeModel:
+    """Runs chunks of many sequences by one call of the compiled kernels.
+
+    A row's logits depend on its own sequence alone, to the last bit: not on what else is in the
+    batch, how the prompt was cut into chunks, or which of its blocks were found in the cache.
+
+    Args:
+        model: loaded, fp32 on CPU. Its linear layers are emptied once they are packed; only its
+            embeddings and its rotary embedding are used from then on.
+        spec: its attention layers.
+        num_blocks, block_size: the cache to allocate.
+
+    Raises:
+        NotOfTheFamily: the kernels cannot run it; the model is untouched.
+        CannotCompile: there is no library; likewise.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, spec: CacheSpec, *, num_blocks: int, block_size: int
+    ) -> None:
+        self._library = library.load()
+        check_family(model, spec, block_size)
+        self.device = model.device
+        self._decoder: Any = model
+        self._block_size = block_size
+        self._vocabulary: int = self._decoder.lm_head.out_features
+        self._weights = take_weights(model)
+        layer = spec.layers[0]
+        # Only slots that were written are read, and untouched memory costs nothing.
+        shape = (num_blocks, layer.num_kv_heads, block_size * layer.key_dim)
+        self._keys = [torch.empty(shape) for _ in spec.layers]
+        self._values = [torch.empty(shape) for _ in spec.layers]
+        self._handle = self._make_handle(spec)
+        self._finalizer = weakref.finalize(self, self._library.kw_free, self._handle)
+
+    def close(self) -> None:
+        """End the kernels' threads; `forward` must not be called any more."""
+        self._finalizer()
+
+    @torch.inference_mode()
+    def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
+        """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`."""
+        ids = torch.tensor([token for chunk in chunks for token in chunk.token_ids])
+        positions = torch.tensor([p for chunk in chunks for p in range(chunk.start, chunk.end)])
+        embeddings = self._decoder.model.embed_tokens(ids).contiguous()
+        cosine, sine = self._decoder.model.rotary_emb(embeddings, positions[None])
+        logits = torch.empty(len(rows), self._vocabulary)
+        arrays = {
+            "embeddings": embeddings,
+            "cosine": cosine.contiguous(),
+            "sine": sine.contiguous(),
+            "sample_rows": torch.tensor(rows, dtype=torch.int32),
+            "logits": logits,
+            **self._sequences(chunks),
+        }
+        batch = library.Batch(
+            rows=len(ids),
+            sequences=len(chunks),
+            samples=len(rows),
+            **{name: address(array) for name, array in arrays.items()},
+        )
+        self._library.kw_forward(self._handle, ctypes.byref(batch))
+        return logits
+
+    def _sequences(self, chunks: list[ScheduledChunk]) -> dict[str, Tensor]:
+        """Where each sequence's rows, cached tokens and blocks are."""
+        first: list[int] = []
+        table: list[int] = []
+        tables: list[int] = []
+        slots: list[int] = []
+        for chunk in chunks:
+            first.append(len(slots))
+            table.append(len(tables))
+            needed = -(-chunk.end // self._block_size)
+            tables.extend(chunk.block_ids[:needed])
+            slots.extend(slots_of(chunk.block_ids, chunk.start, chunk.end, self._block_size))
+        return {
+            "slots": torch.tensor(slots, dtype=torch.int64),
+            "first": _int32(first),
+            "count": _int32([len(chunk.token_ids) for chunk in chunks]),
+            "cached": _int32([chunk.start for chunk in chunks]),
+            "table": _int32(table),
+            "tables": _int32(tables),
+        }
+
+    def _make_handle(self, spec: CacheSpec) -> int:
+        layer, weights = spec.layers[0], self._weights
+        shape = library.Shape(
+            hidden=self._decoder.config.hidden_size,
+            heads=layer.num_query_heads,
+            kv_heads=layer.num_kv_heads,
+            dim=layer.key_dim,
+            intermediate=weights.intermediate,
+            vocabulary=self._vocabulary,
+            rotary=self._rotary_size(),
+            layers=len(weights.layers),
+            threads=torch.get_num_threads(),
+            block_size=self._block_size,
+            epsilon=weights.epsilon,
+        )
+        records = (library.Layer * len(weights.layers))(
+            *[
+                library.Layer(
+                    **_addresses(weights.layers[index]),
+                    keys=address(self._keys[index]),
+                    values=address(self._values[index]),
+                    scale=one.scaling,
+                    window=one.window or 0,
+                )
+                for index, one in enumerate(spec.layers)
+            ]
+        )
+        handle: int = self._library.kw_decoder(
+            ctypes.byref(shape), records, address(weights.norm), address(weights.head)
+        )
+        return handle
+
+    def _rotary_size(self) -> int:
+        """Dimensions of a head that are rotated."""
+        nothing = torch.zeros(1, 1)
+        cosine, _ = self._decoder.model.rotary_emb(nothing, torch.zeros(1, 1, dtype=torch.int64))
+        return int(cosine.shape[-1])
+
+
+def _addresses(layer: LayerWeights) -> dict[str, int | None]:
+    return {item.name: address(getattr(layer, item.name)) for item in dataclasses.fields(layer)}
+
+
+def _int32(values: list[int]) -> Tensor:
+    return torch.tensor(values, dtype=torch.int32)

@@ -1,0 +1,115 @@
+// A team of threads that walk through the phases of a step together.
+//
+//     phase 1         | phase 2              | ...
+//     thread 0: t0 t2 | t0 t1 t4             |
+//     thread 1: t1 t3 | t2 t3                |
+//                     ^ barrier: everybody is done, the next phase's tasks start from 0
+//
+// Tasks are claimed one by one, so a thread that the system took the core from costs one task, not
+// its whole share. Between steps the threads sleep; inside a step they spin, since a phase lasts
+// microseconds, and yield when it takes longer.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <sched.h>
+
+static inline void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+class Team {
+  public:
+    explicit Team(int size) : size_(size) {
+        for (int i = 1; i < size; i++) threads_.emplace_back([this] { serve(); });
+    }
+
+    ~Team() {
+        {
+            std::lock_guard<std::mutex> hold(mutex_);
+            leaving_ = true;
+        }
+        wake_.notify_all();
+        for (auto& thread : threads_) thread.join();
+    }
+
+    int size() const { return size_; }
+
+    // Run `work` on every thread of the team, the caller's among them.
+    void run(const std::function<void()>& work) {
+        if (size_ > 1) {
+            std::lock_guard<std::mutex> hold(mutex_);
+            work_ = &work;
+            running_.store(size_ - 1);
+            generation_++;
+        }
+        wake_.notify_all();
+        work();
+        for (int spins = 0; running_.load(std::memory_order_acquire) > 0; spins++) pause(spins);
+    }
+
+    // Inside `run`: do tasks [0, count) among all threads, then wait for the last one.
+    template <class Task>
+    void each(int count, Task task) {
+        for (;;) {
+            int index = next_.fetch_add(1, std::memory_order_relaxed);
+            if (index >= count) break;
+            task(index);
+        }
+        barrier();
+    }
+
+  private:
+    void barrier() {
+        int phase = phase_.load(std::memory_order_relaxed);
+        if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
+            arrived_.store(0, std::memory_order_relaxed);
+            next_.store(0, std::memory_order_relaxed);
+            phase_.store(phase + 1, std::memory_order_release);
+            return;
+        }
+        for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; spins++) pause(spins);
+    }
+
+    static void pause(int spins) {
+        if (spins < 4000) {
+            relax();
+        } else {
+            sched_yield();
+        }
+    }
+
+    void serve() {
+        long seen = 0;
+        for (;;) {
+            const std::function<void()>* work;
+            {
+                std::unique_lock<std::mutex> hold(mutex_);
+                wake_.wait(hold, [&] { return leaving_ || generation_ != seen; });
+                if (leaving_) return;
+                seen = generation_;
+                work = work_;
+            }
+            (*work)();
+            running_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    const int size_;
+    std::vector<std::thread> threads_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    const std::function<void()>* work_ = nullptr;
+    long generation_ = 0;
+    bool leaving_ = false;
+    alignas(64) std::atomic<int> running_{0};
+    alignas(64) std::atomic<int> next_{0};
+    alignas(64) std::atomic<int> arrived_{0};
+    alignas(64) std::atomic<int> phase_{0};
+};
