@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from serving.attention.merge import apply_sinks, merge_index, merge_partials
-from serving.attention.metadata import AttentionStep, SequenceSlice, runs_of
+from serving.attention.metadata import AttentionStep, SequenceSlice
 from serving.attention.reference import ReferenceAttention, visible
+from serving.kv_cache.slots import runs_of
 from serving.kv_cache.storage import LayerCache
 
 MAX_RUNS = 4  # beyond this, one gather costs less than the calls

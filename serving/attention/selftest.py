@@ -14,9 +14,10 @@ from dataclasses import replace
 import torch
 
 from serving.attention.cpu import CpuAttention
-from serving.attention.metadata import AttentionBackend, AttentionStep, build_step, slots_of
+from serving.attention.metadata import AttentionBackend, AttentionStep, build_step
 from serving.attention.reference import ReferenceAttention
 from serving.attention.varlen import VarlenAttention
+from serving.kv_cache.slots import slots_of
 from serving.kv_cache.spec import CacheSpec, LayerSpec
 from serving.kv_cache.storage import allocate_layer
 from serving.sampling_params import SamplingParams

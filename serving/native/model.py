@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from serving.attention.metadata import slots_of
+from serving.kv_cache.slots import slots_of
 from serving.kv_cache.spec import CacheSpec
 from serving.native import library
 from serving.native.library import address

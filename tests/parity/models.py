@@ -29,6 +29,7 @@ from transformers import (
     Phi3Config,
     PretrainedConfig,
     PreTrainedModel,
+    Qwen2Config,
     Qwen2MoeConfig,
     Qwen3Config,
     Qwen3MoeConfig,
@@ -162,6 +163,16 @@ _MOE: dict[str, Any] = {
     "head_dim": 16,
 }
 
+# Odd on purpose where the kernels allow it: a width that fills no panel, an intermediate size that
+# fills no vector, three query heads for each KV head.
+_NATIVE = _SIZES | {
+    "hidden_size": 60,
+    "intermediate_size": 75,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+}
+
 CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "llama": _llama,
     "qwen3": lambda: Qwen3Config(**_SIZES, head_dim=20),
@@ -191,6 +202,12 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     ),
     "phi3_longrope": _phi3_longrope,
     "qwen2_moe_windowed": _qwen2_moe,
+    "native_llama": lambda: LlamaConfig(**_NATIVE, attention_bias=True),
+    "native_mistral": lambda: MistralConfig(**_NATIVE | {"head_dim": 24}, sliding_window=70),
+    "native_qwen2": lambda: Qwen2Config(
+        **_NATIVE | {"hidden_size": 96, "num_key_value_heads": 6}
+    ),
+    "native_qwen3": lambda: Qwen3Config(**_NATIVE | {"num_key_value_heads": 1, "head_dim": 40}),
     "mamba": lambda: MambaConfig(
         vocab_size=VOCABULARY,
         hidden_size=48,
@@ -223,6 +240,9 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     ),
 }
 
+NATIVE = ("native_llama", "native_mistral", "native_qwen2", "native_qwen3")
+"""Models that the compiled kernels run, at block sizes that they take."""
+
 PAGED = (
     "llama",
     "qwen3",
@@ -236,6 +256,7 @@ PAGED = (
     "deepseek_v3",
     "llama_yarn",
     "llama3_rope",
+    *NATIVE,
 )
 """Models whose text does not depend on the engine's context length; the matrix runs over them."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from serving.request import FinishReason
 from tests.parity.drive import Arrival, engine, greedy, run
-from tests.parity.models import CONTEXT, PAGED
+from tests.parity.models import CONTEXT, NATIVE, PAGED
 from tests.parity.oracle import Comparison
 from tests.parity.workload import prompts, random_ids, storm
 from tests.parity.zoo import Zoo
@@ -22,8 +22,11 @@ MATRIX = [(name, name in RARE) for name in PAGED]
 def weather(zoo: Zoo, name: str, block_size: int, seed: int) -> None:
     """One storm on one model."""
     plan = storm(seed, block_size, STORM)
-    core, info = engine(zoo[name].folder, **plan.settings)
-    assert (info.block_size, info.backend) == (block_size, plan.settings["attention"])
+    settings, backend = plan.settings, plan.settings["attention"]
+    if name in NATIVE and block_size % 16 == 0:
+        settings, backend = settings | {"attention": "auto"}, "native"
+    core, info = engine(zoo[name].folder, **settings)
+    assert (info.block_size, info.backend) == (block_size, backend)
     results = run(core, plan.arrivals)
     comparison = Comparison()
     for arrival in plan.arrivals:

@@ -1,0 +1,148 @@
+"""The compiled decoder: transformers' logits, and the same bits whatever else is in the batch."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from serving.native.model import NativeModel
+from serving.runner.probe import probe
+from serving.sampling_params import SamplingParams
+from serving.scheduler.output import ScheduledChunk
+from tests.parity.models import CONFIGS, NATIVE, VOCABULARY, random_model
+
+BLOCK = 32
+LENGTH = 203  # several spans of attention, and no multiple of anything
+
+
+def chunk(name: str, ids: list[int], start: int, end: int, blocks: list[int]) -> ScheduledChunk:
+    return ScheduledChunk(
+        request_id=name,
+        token_ids=ids[start:end],
+        start=start,
+        block_ids=blocks,
+        samples=True,
+        sampling=SamplingParams(),
+        prompt_token_ids=ids,
+        output_token_ids=[],
+    )
+
+
+def tokens(seed: int, count: int = LENGTH) -> list[int]:
+    rng = random.Random(seed)
+    return [rng.randrange(VOCABULARY) for _ in range(count)]
+
+
+def blocks(first: int, count: int = LENGTH) -> list[int]:
+    """A table that is neither in order nor in one piece."""
+    needed = -(-count // BLOCK)
+    return [first + 2 * i for i in reversed(range(needed))]
+
+
+@pytest.fixture(params=NATIVE)
+def made(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], NativeModel]]:
+    """A tiny model, and a maker of its native form."""
+    torch.set_num_threads(2)
+    model = random_model(CONFIGS[request.param]())
+
+    def native() -> NativeModel:
+        copy = random_model(CONFIGS[request.param]())
+        spec = probe(copy, torch.float32).spec
+        return NativeModel(copy, spec, num_blocks=64, block_size=BLOCK)
+
+    return model, native
+
+
+def in_chunks(model: NativeModel, ids: list[int], cuts: list[int], table: list[int]) -> Tensor:
+    """Logits of every position, the prompt cut at `cuts`."""
+    edges = [0, *cuts, len(ids)]
+    parts = [
+        model.forward([chunk("a", ids, start, end, table)], list(range(end - start)))
+        for start, end in itertools.pairwise(edges)
+    ]
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def test_logits_are_those_of_eager_attention(made: Any) -> None:
+    model, native = made
+    ids = tokens(1)
+    expected = model(torch.tensor([ids])).logits[0]
+    logits = in_chunks(native(), ids, [70, 71, 130], blocks(0))
+    assert (logits - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+def test_a_chunk_boundary_does_not_change_a_bit(made: Any) -> None:
+    model, ids = made[1](), tokens(2)
+    whole = in_chunks(model, ids, [], blocks(0))
+    for cuts in ([64], [1, 2, 3, 100], list(range(5, LENGTH, 7)), list(range(190, LENGTH))):
+        assert torch.equal(in_chunks(model, ids, cuts, blocks(1)), whole)
+
+
+def test_company_in_the_batch_does_not_change_a_bit(made: Any) -> None:
+    model, ids = made[1](), tokens(3)
+    alone = in_chunks(model, ids, [150], blocks(0))
+    for others in (1, 5, 17):
+        company = [
+            chunk(f"o{i}", tokens(50 + i, 9 + i), 0, 9 + i, [14 + 2 * i, 15 + 2 * i])
+            for i in range(others)
+        ]
+        model.forward([chunk("a", ids, 0, 150, blocks(0))], [0])
+        before, after = company[: others // 2], company[others // 2 :]
+        row = sum(len(one.token_ids) for one in before)
+        batch = [*before, chunk("a", ids, 150, LENGTH, blocks(0)), *after]
+        logits = model.forward(batch, list(range(row, row + LENGTH - 150)))
+        assert torch.equal(logits, alone[150:])
+
+
+def test_the_number_of_threads_does_not_change_a_bit(made: Any) -> None:
+    _, native = made
+    results = []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        results.append(in_chunks(native(), tokens(4), [80], blocks(0)))
+    torch.set_num_threads(1)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_memory_that_was_never_written_is_never_read_into_a_result(made: Any) -> None:
+    model, ids = made[1](), tokens(5)
+    expected = in_chunks(model, ids, [99], blocks(0))
+    for cache in [*model._keys, *model._values]:
+        cache.fill_(torch.nan)
+    assert torch.equal(in_chunks(model, ids, [99], blocks(0)), expected)
+
+
+def test_a_prefix_that_others_wrote_serves_as_well_as_ones_own(made: Any) -> None:
+    model = made[1]()
+    shared, tails = tokens(6, 2 * BLOCK), [tokens(7, 30), tokens(8, 41)]
+    for index, tail in enumerate(tails):
+        ids = shared + tail
+        table = [0, 1, 10 + 2 * index, 11 + 2 * index]
+        own = in_chunks(model, ids, [], [20, 21, 22, 23])
+        if index == 0:
+            model.forward([chunk("first", ids, 0, len(ids), table)], [0])
+        late = model.forward([chunk("b", ids, 2 * BLOCK, len(ids), table)], list(range(len(tail))))
+        assert torch.equal(late, own[2 * BLOCK :])
+
+
+def test_the_plain_weights_are_given_back() -> None:
+    model = random_model(CONFIGS["native_llama"]())
+    before = sum(parameter.numel() for parameter in model.parameters())
+    NativeModel(model, probe(model, torch.float32).spec, num_blocks=2, block_size=16)
+    after = sum(parameter.numel() for parameter in model.parameters())
+    assert after < before / 2
+
+
+def test_closing_twice_is_harmless() -> None:
+    model = random_model(CONFIGS["native_llama"]())
+    native = NativeModel(model, probe(model, torch.float32).spec, num_blocks=2, block_size=16)
+    native.close()
+    native.close()

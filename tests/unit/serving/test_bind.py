@@ -1,0 +1,66 @@
+"""A model is bound by the fastest way that gives its logits; what fails is passed over, loudly."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from serving.native import library
+from serving.native.compiler import CannotCompile
+from serving.native.model import NativeModel
+from serving.runner import bind as binding
+from tests.parity.drive import engine, greedy, run
+from tests.parity.zoo import Zoo
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    return Zoo(tmp_path_factory.mktemp("zoo"))
+
+
+def answers(folder: Path, zoo: Zoo, backend: str, **settings: object) -> None:
+    """The engine uses `backend` and answers as transformers does."""
+    prompt = list(range(3, 60))
+    core, info = engine(folder, **settings)  # type: ignore[arg-type]
+    assert info.backend == backend
+    result = run(core, [greedy("a", prompt, 8)])["a"]
+    assert result.token_ids == zoo["native_llama"].oracle.answer(prompt, 8).token_ids
+
+
+def test_the_kernels_are_used_where_they_fit(zoo: Zoo) -> None:
+    answers(zoo["native_llama"].folder, zoo, "native")
+
+
+def test_a_block_size_that_does_not_fit_leaves_the_modules(zoo: Zoo) -> None:
+    answers(zoo["native_llama"].folder, zoo, "cpu", cache={"block_size": 5, "num_blocks": 64})
+
+
+def test_an_attention_asked_for_by_name_is_used(zoo: Zoo) -> None:
+    answers(zoo["native_llama"].folder, zoo, "cpu", attention="cpu")
+
+
+def test_without_a_compiler_the_modules_compute(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing() -> None:
+        raise CannotCompile("no C++ compiler was found")
+
+    monkeypatch.setattr(library, "load", missing)
+    with caplog.at_level(logging.WARNING):
+        answers(zoo["native_llama"].folder, zoo, "cpu")
+    assert "slower than need be: no C++ compiler was found" in caplog.text
+
+
+def test_kernels_that_compute_wrongly_are_not_used_and_the_weights_are_loaded_again(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong(NativeModel):
+        def forward(self, *args: object) -> object:  # type: ignore[override]
+            return super().forward(*args) * 1.01  # type: ignore[arg-type]
+
+    monkeypatch.setattr(binding, "NativeModel", Wrong)
+    with caplog.at_level(logging.WARNING):
+        answers(zoo["native_llama"].folder, zoo, "cpu")
+    assert "the compiled kernels are not used" in caplog.text
