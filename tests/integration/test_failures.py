@@ -37,7 +37,8 @@ def events(response: requests.Response) -> Iterator[str]:
 
 def test_a_client_that_leaves_a_stream_frees_its_blocks(server: LiveServer) -> None:
     with closing(open_stream(server)) as response:
-        next(events(response))
+        lines = events(response)  # kept: a generator that goes away closes the connection
+        next(lines)
         wait_until(lambda: server.metric("keepwarm:num_requests_running") == 1)
     wait_until(lambda: server.metric("keepwarm:num_requests_running") == 0)
 
