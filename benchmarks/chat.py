@@ -6,7 +6,8 @@
     python -m benchmarks.chat --quick                          a smoke test, not a measurement
 
 Writes <date>-<name>.json, .md and plots to --output. Exits with 0 when every peer was measured
-without an error, 1 when one was not, 2 for wrong arguments, 130 when interrupted, 143 when terminated.
+without an error, 1 when one was not, 2 for wrong arguments, 130 when interrupted, 143 when it was
+terminated.
 """
 
 from __future__ import annotations
