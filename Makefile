@@ -16,18 +16,19 @@ PIP      := $(BIN)/python -m pip
 PINS     := pyproject.toml constraints.txt
 RUNTIME  := $(VENV)/.runtime-installed
 TOOLS    := $(VENV)/.tools-installed
-PACKAGES := benchmarks cli container local serving
+EMULATED := $(VENV)/.emulators-installed
+PACKAGES := benchmarks cli container local orchestrator_lambda serving
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve model test test-all check format bench setup clean
+.PHONY: help run serve model test test-all check format bench setup emulators clean
 
 help:  ## List these targets
 	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUNTIME)  ## Start the server and chat with it here (MODEL=folder for other weights)
 	@$(BIN)/keepwarm run $(if $(MODEL),--model "$(MODEL)") $(ARGS)
@@ -38,10 +39,10 @@ serve: $(RUNTIME)  ## Start the server alone, in the foreground (PORT=8080 MODEL
 model: $(RUNTIME)  ## Fetch the default model into the cache folder
 	@$(BIN)/keepwarm model fetch
 
-test: $(TOOLS) model  ## Run the tests (ARGS="-k name" for some of them)
+test: $(TOOLS) $(EMULATED) model  ## Run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: $(TOOLS) model  ## Run the tests, the slow ones too
+test-all: $(TOOLS) $(EMULATED) model  ## Run the tests, the slow ones too
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(TOOLS)  ## Lint, formatting, types, and which package may import which
@@ -57,7 +58,9 @@ format: $(TOOLS)  ## Format the code and mend what the linter can
 bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-setup: $(TOOLS)  ## Only make .venv with everything in it
+setup: $(TOOLS) $(EMULATED)  ## Only make .venv with everything in it
+
+emulators: $(EMULATED)  ## Only make the stand-ins for AWS: DynamoDB, Kinesis, S3, the Lambda runtime
 
 clean:  ## Remove what make made here; the model in the cache folder stays
 	rm -rf $(VENV) benchmarks/.venvs build dist *.egg-info
@@ -95,5 +98,12 @@ $(RUNTIME): $(PINS)
 
 $(TOOLS): $(RUNTIME)
 	@echo "==> $(VENV): tools for tests, checks and benchmarks"
-	$(PIP) install -c constraints.txt -e ".[bench,dev]"
+	$(PIP) install -c constraints.txt -e ".[bench,dev,orchestrator]"
+	@touch $@
+
+# An environment of its own: the stand-ins pin other versions of what the project itself uses.
+$(EMULATED): $(RUNTIME) local/emulators.txt
+	@echo "==> $(VENV)/emulators: stand-ins for AWS"
+	@"$(PYTHON)" -m venv --clear $(VENV)/emulators
+	$(VENV)/emulators/bin/python -m pip install --no-deps -r local/emulators.txt
 	@touch $@

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import container.settings
 import serving.config
+from orchestrator_lambda import settings as orchestrator
+from orchestrator_lambda.identity.settings import IdentitySettings
 
 
 def settings_page() -> str:
@@ -18,4 +20,7 @@ sentence that names it. This page is what `keepwarm settings` prints.
 {container.settings.markdown_table()}
 ## The engine (serving/)
 
-{serving.config.markdown_table()}"""
+{serving.config.markdown_table()}
+## The orchestrator (orchestrator_lambda/)
+
+{orchestrator.markdown_table(orchestrator.Settings, IdentitySettings)}"""

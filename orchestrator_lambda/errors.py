@@ -16,6 +16,8 @@
     |-- RateLimited                    429 rate_limited          (has retry_after_ms)
     |   `-- QuotaExceeded              429 quota_exceeded        (has retry_after_ms)
     |-- StoreUnavailable               503 store_unavailable     (has retry_after_ms)
+    |-- IdentityUnavailable            503 identity_unavailable  (identity/: the issuer's keys)
+    |-- ConfigError                    500 config_error          (settings.py: at start only)
     `-- BackendError                   502 backend_error
         |-- BackendOverloaded          503 backend_overloaded    (has retry_after_ms)
         `-- BackendUnavailable         503 backend_unavailable

@@ -1,0 +1,1 @@
+"""Events of AWS's front doors: into one kind of request, and the answer back into their shape."""

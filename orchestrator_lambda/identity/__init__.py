@@ -1,0 +1,1 @@
+"""Who asks: tokens, IAM principals, authorizers' claims; all become one opaque user id."""
