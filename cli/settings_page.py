@@ -6,6 +6,7 @@ import container.settings
 import serving.config
 from orchestrator_lambda import settings as orchestrator
 from orchestrator_lambda.identity.settings import IdentitySettings
+from orchestrator_lambda.turns.settings import TurnSettings
 
 
 def settings_page() -> str:
@@ -23,4 +24,4 @@ sentence that names it. This page is what `keepwarm settings` prints.
 {serving.config.markdown_table()}
 ## The orchestrator (orchestrator_lambda/)
 
-{orchestrator.markdown_table(orchestrator.Settings, IdentitySettings)}"""
+{orchestrator.markdown_table(orchestrator.Settings, IdentitySettings, TurnSettings)}"""

@@ -28,7 +28,8 @@ for the caller: what was wrong and what would be right. It never holds message t
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class OrchestratorError(Exception):
@@ -38,12 +39,18 @@ class OrchestratorError(Exception):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, message: str, *, param: str | None = None, retry_after_ms: int | None = None
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_ms: int | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after_ms = retry_after_ms
+        self.details = dict(details or {})
 
 
 class InvalidRequest(OrchestratorError):

@@ -69,7 +69,9 @@ class Message:
             who has seen that event has seen all of `text`.
         finish_reason: the model's, of a finished answer: stop, length, ...
         error_code: stable code of what ended an answer in status ERROR.
-        receipt: of the backend, merged over continuations; empty until the end.
+        receipt: of the backend, merged over continuations; until the end it holds how the answer
+            was asked for, so that another producer can go on with it.
+        alive_ms: last sign of life of an unfinished answer's producer, by its own clock.
     """
 
     seq: int
@@ -84,6 +86,7 @@ class Message:
     error_code: str | None = None
     receipt: Mapping[str, Any] = field(default_factory=dict)
     feedback: Feedback | None = None
+    alive_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ deleted, or has expired. Ownership is the caller's to check: `Conversation.owner
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestrator_lambda.conversation.model import (
@@ -16,7 +16,6 @@ from orchestrator_lambda.conversation.model import (
     Cut,
     Feedback,
     Message,
-    MessageStatus,
     Totals,
 )
 
@@ -31,7 +30,7 @@ class TurnStart:
         answer: the placeholder, status STREAMING.
         idempotency_key: names the request of the client; `request_hash` is of its content.
         cut: the new cut, if the truncation moved it.
-        outbox: telemetry of the start, kept until it is known to be in Kinesis.
+        outbox: telemetry of the start by event id, kept until it is known to be in Kinesis.
     """
 
     conversation: Conversation
@@ -41,7 +40,7 @@ class TurnStart:
     request_hash: str
     now_ms: int
     cut: Cut | None = None
-    outbox: Mapping[str, Any] | None = None
+    outbox: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +69,7 @@ class TurnEnd:
     totals: Totals  # to be added to META's
     now_ms: int
     title: str | None = None
-    outbox: Mapping[str, Any] | None = None
+    outbox: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,7 @@ class OutboxEntry:
     """A telemetry event that nobody has seen arrive."""
 
     conversation_id: str
+    answer_seq: int
     event_id: str
     event: Mapping[str, Any]
     written_ms: int
@@ -139,9 +139,16 @@ class History(Protocol):
         """Raise the fence of a turn whose producer is gone. Raises Conflict if it has ended."""
 
     def checkpoint(
-        self, conversation_id: str, fence: int, answer_seq: int, text: str, event_seq: int
+        self,
+        conversation_id: str,
+        fence: int,
+        answer_seq: int,
+        text: str,
+        event_seq: int,
+        *,
+        now_ms: int,
     ) -> None:
-        """Keep partial text. Raises Fenced."""
+        """Keep partial text; also the producer's sign of life. Raises Fenced."""
 
     def end_turn(self, end: TurnEnd) -> None:
         """The commit; repeating it with the same content is no error.
@@ -156,13 +163,11 @@ class History(Protocol):
     def stop_requested(self, conversation_id: str, answer_seq: int) -> bool:
         """Whether that flag is set."""
 
-    def unfinished(
-        self, *, older_than_ms: int, limit: int
-    ) -> Iterator[tuple[str, int, MessageStatus]]:
-        """Answers whose producer has written nothing since `older_than_ms`; for the sweeper."""
+    def unfinished(self, *, older_than_ms: int, limit: int) -> Iterator[tuple[str, int]]:
+        """(conversation, answer) without a sign of life since `older_than_ms`: for the sweeper."""
 
-    def clear_outbox(self, conversation_id: str, event_ids: Sequence[str]) -> None:
-        """These events are in Kinesis."""
+    def clear_outbox(self, conversation_id: str, answer_seq: int, event_ids: Sequence[str]) -> None:
+        """These events are in Kinesis; what is gone already is no error."""
 
     def outbox(self, *, older_than_ms: int, limit: int) -> Iterator[OutboxEntry]:
-        """Events left behind; for the sweeper."""
+        """Events of turns without a sign of life since `older_than_ms`: for the sweeper."""

@@ -32,6 +32,8 @@ def error_content(error: BaseException, request_id: str = "") -> dict[str, Any]:
         "retry_after_ms": retry_after_ms(error),
         "request_id": request_id,
     }
+    if known and known.details:
+        fields["details"] = known.details
     return {"error": fields}
 
 

@@ -19,7 +19,7 @@ from orchestrator_lambda.http.multimap import Headers, Query
 
 LAMBDA_LIMIT_MS = 15 * 60 * 1000  # no invocation lives longer
 
-AfterHook = Callable[[], None]
+AfterHook = Callable[[], object]  # what it returns is not looked at
 
 
 def _unlimited() -> int:

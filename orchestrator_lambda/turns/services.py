@@ -1,0 +1,33 @@
+"""What a turn works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator_lambda.backends.interface import Backend
+from orchestrator_lambda.history.interface import History
+from orchestrator_lambda.sessions.interface import Sessions
+from orchestrator_lambda.telemetry.interface import Telemetry
+from orchestrator_lambda.turns.moderation import Moderator, NoModerator
+from orchestrator_lambda.turns.settings import TurnSettings
+
+
+def now_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The stores, the backends and the habits; made once for each execution environment."""
+
+    history: History
+    sessions: Sessions
+    backend: Backend
+    telemetry: Telemetry
+    model: str = "keepwarm"
+    settings: TurnSettings = field(default_factory=TurnSettings)
+    moderator: Moderator = field(default_factory=NoModerator)
+    clock: Callable[[], int] = now_ms
