@@ -107,3 +107,14 @@ class Backend(Protocol):
 
     def healthy(self) -> bool:
         """Whether a request is worth trying now, without a call."""
+
+
+class Warmable(Protocol):
+    """A backend that takes a hint: a conversation was opened, its next turn may come soon."""
+
+    def warm(self, request: GenerationRequest) -> Receipt | None:
+        """Prefill the prompt where its turn would go, and generate nothing.
+
+        One try, no waiting: None where the backend had something better to do or failed. The
+        receipt tells how many tokens were warm already.
+        """

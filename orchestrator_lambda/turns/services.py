@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from orchestrator_lambda.backends.interface import Backend
+from orchestrator_lambda.backends.interface import Backend, Warmable
 from orchestrator_lambda.history.interface import History
 from orchestrator_lambda.sessions.interface import Sessions
 from orchestrator_lambda.telemetry.interface import Telemetry
@@ -19,13 +20,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class WarmableBackend(Backend, Warmable, Protocol):
+    """A backend that takes hints too."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The stores, the backends and the habits; made once for each execution environment."""
 
     history: History
     sessions: Sessions
-    backend: Backend
+    backend: WarmableBackend
     telemetry: Telemetry
     model: str = "keepwarm"
     settings: TurnSettings = field(default_factory=TurnSettings)

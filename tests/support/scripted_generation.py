@@ -88,6 +88,7 @@ class ScriptedBackend:
     is_healthy: bool = True
     requests: list[GenerationRequest] = field(default_factory=list)
     generations: list[ScriptedGeneration] = field(default_factory=list)
+    warmed: list[GenerationRequest] = field(default_factory=list)
 
     def generate(self, request: GenerationRequest) -> Generation:
         self.requests.append(request)
@@ -100,3 +101,7 @@ class ScriptedBackend:
 
     def healthy(self) -> bool:
         return self.is_healthy
+
+    def warm(self, request: GenerationRequest) -> Receipt | None:
+        self.warmed.append(request)
+        return receipt_for(request, "")
