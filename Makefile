@@ -6,6 +6,8 @@
 PORT  ?= 8080
 MODEL ?=
 ARGS  ?=
+MINUTES ?= 5
+SEED    ?= 1
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -23,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve model test test-all check format bench setup emulators clean
+.PHONY: help run serve model test test-all check format bench soak setup emulators clean
 
 help:  ## List these targets
 	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
@@ -57,6 +59,9 @@ format: $(TOOLS)  ## Format the code and mend what the linter can
 
 bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (MINUTES=5 SEED=1)
+	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)" --seed "$(SEED)" $(ARGS)
 
 setup: $(TOOLS) $(EMULATED)  ## Only make .venv with everything in it
 

@@ -6,7 +6,18 @@ import container.settings
 import serving.config
 from orchestrator_lambda import settings as orchestrator
 from orchestrator_lambda.identity.settings import IdentitySettings
+from orchestrator_lambda.sessions.settings import SessionSettings
+from orchestrator_lambda.telemetry.settings import ConsumerSettings, TelemetrySettings
 from orchestrator_lambda.turns.settings import TurnSettings
+
+ORCHESTRATOR = (
+    orchestrator.Settings,
+    IdentitySettings,
+    TurnSettings,
+    SessionSettings,
+    TelemetrySettings,
+    ConsumerSettings,
+)
 
 
 def settings_page() -> str:
@@ -24,4 +35,4 @@ sentence that names it. This page is what `keepwarm settings` prints.
 {serving.config.markdown_table()}
 ## The orchestrator (orchestrator_lambda/)
 
-{orchestrator.markdown_table(orchestrator.Settings, IdentitySettings, TurnSettings)}"""
+{orchestrator.markdown_table(*ORCHESTRATOR)}"""

@@ -154,9 +154,6 @@ class Settings:
     bucket: str = setting(
         "", "KEEPWARM_BUCKET", about="S3 bucket for messages too large for DynamoDB; empty: none"
     )
-    stream: str = setting(
-        "", "KEEPWARM_STREAM", about="Kinesis stream of the telemetry; empty: events are not sent"
-    )
     redis_url: str = setting(
         "",
         "KEEPWARM_REDIS_URL",

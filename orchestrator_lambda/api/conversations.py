@@ -29,7 +29,6 @@ from orchestrator_lambda.http.message import HttpResponse, json_response
 from orchestrator_lambda.turns.asked import check_key
 from orchestrator_lambda.turns.begin import admit, owned
 from orchestrator_lambda.turns.branches import load_tree
-from orchestrator_lambda.turns.reports import deleted_event
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.warm import may_warm, warm
 
@@ -182,7 +181,7 @@ def delete_conversation(services: Services, conversation: Conversation) -> None:
     """
     services.history.delete(conversation.id)
     services.sessions.forget(conversation.id)
-    services.telemetry.emit(deleted_event(services, conversation))
+    services.telemetry.emit(services.reporter.deleted(conversation, services.clock()))
 
 
 def branch_view(

@@ -37,12 +37,12 @@ class DynamoHistory:
 
     Args:
         table: the table of schema.py.
-        objects: where texts go that are too long for it.
+        objects: where texts go that are too long for it; None keeps them in pieces.
         clock: Unix seconds; decides what has expired, since DynamoDB removes items late.
     """
 
     def __init__(
-        self, table: Table, objects: Objects, *, clock: Callable[[], float] = time.time
+        self, table: Table, objects: Objects | None, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._table = table
         self._objects = objects
@@ -129,7 +129,8 @@ class DynamoHistory:
         )
         keys = [{name: item[name] for name in (schema.PK, schema.SK)} for item in items]
         self._table.delete_all(keys)
-        self._objects.delete_all(object_prefix(conversation_id))
+        if self._objects is not None:
+            self._objects.delete_all(object_prefix(conversation_id))
 
     def message(self, conversation_id: str, seq: int) -> Message:
         """See History."""

@@ -73,9 +73,13 @@ class S3Objects:
 
 
 class Texts:
-    """Writes a text's pieces, then tells what its message's item has to say about it."""
+    """Writes a text's pieces, then tells what its message's item has to say about it.
 
-    def __init__(self, table: Table, objects: Objects) -> None:
+    Args:
+        objects: None keeps very long texts in pieces, too.
+    """
+
+    def __init__(self, table: Table, objects: Objects | None) -> None:
         self._table = table
         self._objects = objects
 
@@ -84,7 +88,7 @@ class Texts:
         encoded = encode_text(text)
         if encoded.inline:
             return {"text": encoded.name, "z": Binary(encoded.data), "pieces": 0, "s3": ""}
-        if encoded.in_object:
+        if encoded.in_object and self._objects is not None:
             key = object_key(conversation_id, seq, encoded.name)
             self._objects.put(key, encoded.data)
             return {"text": encoded.name, "z": Binary(b""), "pieces": 0, "s3": key}
@@ -117,6 +121,8 @@ class Texts:
         """The text out of an item and those of its pieces that were read with it, in order."""
         wanted = int(item.get("pieces", 0))
         if item.get("s3"):
+            if self._objects is None:
+                raise StoreUnavailable("a message lies in a bucket; KEEPWARM_BUCKET names none")
             return decode_text(self._objects.get(item["s3"]), item["text"])
         if wanted:
             return decode_text(b"".join(one["z"] for one in pieces[:wanted]), item["text"])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from orchestrator_lambda.observability.failures import log_failure
 
-Hook = Callable[[], None]
+Hook = Callable[[], object]  # what it returns is not looked at
 
 log = logging.getLogger(__name__)
 

@@ -17,3 +17,15 @@ class Telemetry(Protocol):
 
         What could not be sent stays in the outbox in DynamoDB and is sent by the sweeper.
         """
+
+
+class Sender(Protocol):
+    """Sends events that are stored elsewhere: what the sweeper needs."""
+
+    def send(
+        self, events: Sequence[Mapping[str, Any]], *, deadline_ms: int
+    ) -> Sequence[tuple[str, str]]:
+        """Send these events now; (conversation id, event id) of those that arrived.
+
+        Never raises. Nothing of them is kept.
+        """

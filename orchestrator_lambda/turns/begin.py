@@ -35,7 +35,6 @@ from orchestrator_lambda.turns.branches import load_branch, place
 from orchestrator_lambda.turns.liveness import is_orphan
 from orchestrator_lambda.turns.orphans import end_orphan
 from orchestrator_lambda.turns.prompts import chat_prompt, previous_receipt
-from orchestrator_lambda.turns.reports import started_event
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.summaries import summarised
 from orchestrator_lambda.turns.turn import Turn
@@ -169,6 +168,7 @@ def _begin(services: Services, asked: Asked, conversation: Conversation) -> Begu
         sampling=asked.sampling,
         tenant=asked.identity.tenant,
         began_ms=now,
+        rewritten=cut != conversation.cut,
         previous=previous_receipt(branch[:-1]),
         trace=asked.trace,
         request_id=asked.request_id,
@@ -193,7 +193,7 @@ def _placeholder(
 
 
 def _store(services: Services, asked: Asked, turn: Turn, user: Message | None, cut: Cut) -> Begun:
-    event_id, event = started_event(services, turn, turn.began_ms)
+    event_id, event = services.reporter.started(turn, degraded=services.sessions.degraded)
     started = services.history.start_turn(
         TurnStart(
             conversation=turn.conversation,

@@ -12,7 +12,6 @@ from orchestrator_lambda.conversation.truncation import estimate_tokens
 from orchestrator_lambda.errors import StoreUnavailable
 from orchestrator_lambda.history.interface import TurnEnd
 from orchestrator_lambda.turns.ending import Ending, stored_receipt
-from orchestrator_lambda.turns.reports import ended_event
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.turn import Turn
 
@@ -59,7 +58,8 @@ def commit(services: Services, turn: Turn, answer: Message, *, within_s: float) 
     """
     totals = totals_of(answer)
     now = services.clock()
-    event_id, event = ended_event(services, turn, answer, now)
+    degraded = services.sessions.degraded
+    event_id, event = services.reporter.ended(turn, answer, now, degraded=degraded)
     end = TurnEnd(
         conversation_id=turn.conversation.id,
         fence=turn.conversation.fence,

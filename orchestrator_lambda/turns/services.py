@@ -12,6 +12,7 @@ from orchestrator_lambda.history.interface import History
 from orchestrator_lambda.sessions.interface import Sessions
 from orchestrator_lambda.telemetry.interface import Telemetry
 from orchestrator_lambda.turns.moderation import Moderator, NoModerator
+from orchestrator_lambda.turns.reports import Reporter
 from orchestrator_lambda.turns.settings import TurnSettings
 
 
@@ -34,5 +35,6 @@ class Services:
     telemetry: Telemetry
     model: str = "keepwarm"
     settings: TurnSettings = field(default_factory=TurnSettings)
+    reporter: Reporter = field(default_factory=Reporter)
     moderator: Moderator = field(default_factory=NoModerator)
     clock: Callable[[], int] = now_ms

@@ -20,6 +20,7 @@ class Turn:
         answer: the placeholder; its `text` and `event_seq` are what another producer has left.
         certain: whether readers can have seen no more of the answer than that.
         prompt: what the model is given, without the answer's own text.
+        rewritten: the prompt does not begin as the one before it did: the cut has moved.
         previous: receipt of the answer before this one on the branch; empty if there is none.
         began_ms: when the turn was begun, by the first producer.
         takeovers: how many producers there have been before this one.
@@ -33,6 +34,7 @@ class Turn:
     tenant: str
     began_ms: int
     certain: bool = True
+    rewritten: bool = False
     previous: Mapping[str, Any] = field(default_factory=dict)
     trace: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
