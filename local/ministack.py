@@ -6,25 +6,28 @@ of what the project uses.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 
 REGION = "us-east-1"
+SERVICES = ("cloudwatch", "dynamodb", "kinesis", "s3", "sqs", "sts")
+_READY_PATH = "/_ministack/ready"
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 10.0
+_PORTS_TRIED = 3
 
 
 class EmulatorMissing(Exception):
@@ -56,28 +59,13 @@ def ministack(*, log: Path | None = None, data: Path | None = None) -> Iterator[
         EmulatorMissing: see `ministack_command`.
         TimeoutError: it did not become ready.
     """
-    command, port = ministack_command(), _free_port()
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": os.environ.get("HOME", "/"),
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-    }
-    if data is not None:
-        environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(data)}
+    command = ministack_command()
     with open(log or os.devnull, "ab") as output:
-        process = subprocess.Popen([command], env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
+        process, url = _started(command, data, output)
     try:
-        _wait_until_ready(url, process)
         yield url
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _stop(process)
 
 
 def client(service: str, url: str) -> Any:
@@ -93,21 +81,81 @@ def client(service: str, url: str) -> Any:
             connect_timeout=2,
             read_timeout=10,
             s3={"addressing_style": "path"},
+            proxies={},
         ),
     )
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while process.poll() is None and time.monotonic() < deadline:
+def _started(
+    command: str, data: Path | None, output: BinaryIO
+) -> tuple[subprocess.Popen[bytes], str]:
+    """A process that is ready, and its address.
+
+    Somebody else may take a free port before the process binds it: then it ends, and the next one
+    gets another port.
+    """
+    for _ in range(_PORTS_TRIED):
+        port = _free_port()
+        process = subprocess.Popen(
+            [command], env=_environment(port, data), stdout=output, stderr=output
+        )
+        url = f"http://127.0.0.1:{port}"
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310
-                return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
+            if _ready(process, url):
+                return process, url
+        except BaseException:
+            _stop(process)
+            raise
+    raise TimeoutError("ministack ended before it was ready; its log says why")
+
+
+def _environment(port: int, data: Path | None) -> dict[str, str]:
+    """Its variables: loopback alone, the services used here, nothing of ours but the path."""
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", "/"),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SERVICES": ",".join(SERVICES),
+        "LOG_LEVEL": "WARNING",
+        # Two listeners that BIND_HOST does not govern: they would be on every interface.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    if data is None:
+        return environment
+    return environment | {
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(data / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(data / "s3"),
+    }
+
+
+def _ready(process: subprocess.Popen[bytes], url: str) -> bool:
+    """Wait until it serves; False if it ended instead.
+
+    Raises:
+        TimeoutError: it does neither.
+    """
+    deadline = time.monotonic() + _READY_WITHIN_S
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), opener.open(url + _READY_PATH, timeout=1):
+            return process.poll() is None
+        if process.poll() is not None:
+            return False
+        time.sleep(0.05)
     raise TimeoutError("ministack did not become ready; its log says why")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _free_port() -> int:

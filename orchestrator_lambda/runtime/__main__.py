@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -28,6 +29,8 @@ log = logging.getLogger("orchestrator_lambda.runtime")
 
 def main(env: Mapping[str, str] = os.environ) -> int:
     """Run; the exit code: 0 after SIGTERM."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a frozen environment flushes nothing
     level = env.get("KEEPWARM_LOG_LEVEL", "info")
     configure_logging(level if level in LOG_LEVELS else "info")
     address = env.get("AWS_LAMBDA_RUNTIME_API", "")

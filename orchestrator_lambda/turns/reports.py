@@ -53,6 +53,7 @@ class Reporter:
             output_tokens=answer.tokens,
             finish_reason=answer.finish_reason,
             error_code=answer.error_code,
+            variant=str(answer.receipt.get("backend", "")),
             user_hash=self._user(turn.conversation),
             trace_id=events.trace_id_of(turn.trace),
             degraded=degraded,

@@ -1,4 +1,4 @@
-"""The real server with the default model, shared where a test leaves it as it was."""
+"""The real server with the default model, and AWS's stand-ins: shared where a test leaves them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.sagemaker_runtime import RuntimeSettings, SageMakerRuntime
+from tests.support.aws_local import AwsLocal, aws_local
 from tests.support.live_server import LiveServer
 
 
@@ -30,3 +31,10 @@ def sagemaker(server: LiveServer) -> Iterator[SageMakerRuntime]:
     """The SageMaker runtime's stand-in in front of the server."""
     with SageMakerRuntime(RuntimeSettings(container_url=server.url)) as runtime:
         yield runtime
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsLocal]:
+    """DynamoDB, Kinesis, S3, CloudWatch; `aws.unique` keeps the tests apart."""
+    with aws_local(tmp_path_factory.mktemp("aws") / "log") as local:
+        yield local

@@ -1,9 +1,7 @@
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
 
-from local.ministack import client, ministack
 from orchestrator_lambda.api.application import make_application
 from orchestrator_lambda.history import schema
 from orchestrator_lambda.history.dynamodb import DynamoHistory
@@ -11,6 +9,7 @@ from orchestrator_lambda.history.table import Table
 from orchestrator_lambda.history.texts import S3Objects
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.settings import TurnSettings
+from tests.support.aws_local import AwsLocal
 from tests.support.memory_sessions import MemorySessions
 from tests.support.orchestrator_api import AnyUser, Client
 from tests.support.recorded_telemetry import RecordedTelemetry
@@ -48,17 +47,14 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    with ministack() as url:
-        client("dynamodb", url).create_table(**schema.table_definition("keepwarm"))
-        client("s3", url).create_bucket(Bucket="keepwarm-texts")
-        yield url
+def stores(aws: AwsLocal) -> tuple[Table, S3Objects]:
+    table = aws.table(schema.table_definition("keepwarm"))
+    return Table(aws.client("dynamodb"), table), S3Objects(aws.client("s3"), aws.bucket())
 
 
 @pytest.fixture
-def house(emulator: str) -> House:
-    table = Table(client("dynamodb", emulator), "keepwarm")
-    history = DynamoHistory(table, S3Objects(client("s3", emulator), "keepwarm-texts"))
+def house(stores: tuple[Table, S3Objects]) -> House:
+    history = DynamoHistory(*stores)
     sessions, backend, telemetry = MemorySessions(), ScriptedBackend(), RecordedTelemetry()
     services = Services(
         history=history, sessions=sessions, backend=backend, telemetry=telemetry, settings=QUICK
