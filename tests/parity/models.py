@@ -203,9 +203,9 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "phi3_longrope": _phi3_longrope,
     "qwen2_moe_windowed": _qwen2_moe,
     "native_llama": lambda: LlamaConfig(**_NATIVE, attention_bias=True),
-    "native_mistral": lambda: MistralConfig(**_NATIVE | {"head_dim": 24}, sliding_window=70),
+    "native_mistral": lambda: MistralConfig(**_NATIVE | {"head_dim": 48}, sliding_window=70),
     "native_qwen2": lambda: Qwen2Config(**_NATIVE | {"hidden_size": 96, "num_key_value_heads": 6}),
-    "native_qwen3": lambda: Qwen3Config(**_NATIVE | {"num_key_value_heads": 1, "head_dim": 40}),
+    "native_qwen3": lambda: Qwen3Config(**_NATIVE | {"num_key_value_heads": 1, "head_dim": 80}),
     "mamba": lambda: MambaConfig(
         vocab_size=VOCABULARY,
         hidden_size=48,
