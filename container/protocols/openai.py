@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from container.protocols.continuation import Prompt
 from container.protocols.fields import Fields, is_list_of_integers, name_of
-from container.protocols.request import GenerationRequest, Prompt, Wire
+from container.protocols.request import GenerationRequest, Wire
 from container.protocols.sampling import read_sampling
 from serving.errors import InvalidRequest
 from serving.tokenizer import Message
@@ -160,16 +161,22 @@ def _chat_logprobs(fields: Fields) -> int | None:
 
 
 def _continue_final_message(fields: Fields, messages: list[Message]) -> bool:
+    """Whether to go on with the last message; `add_generation_prompt` must say the opposite."""
     wanted = fields.boolean("continue_final_message")
+    if fields.boolean("add_generation_prompt", not wanted) is wanted:
+        raise InvalidRequest(
+            "continue_final_message and add_generation_prompt exclude each other; one must be true",
+            param="add_generation_prompt",
+        )
     if wanted and messages[-1]["role"] != "assistant":
         raise InvalidRequest(
             "continue_final_message needs a last message of the assistant",
             param="continue_final_message",
         )
-    if wanted and fields.raw("add_generation_prompt") is True:
+    if wanted and len(messages) == 1:
         raise InvalidRequest(
-            "continue_final_message and add_generation_prompt exclude each other",
-            param="add_generation_prompt",
+            "continue_final_message needs a message before the one to go on with",
+            param="continue_final_message",
         )
     return wanted
 

@@ -6,14 +6,13 @@ import enum
 import re
 from dataclasses import dataclass, field
 
+from container.protocols.continuation import Prompt, continuation_prompt
 from serving.errors import InvalidRequest
 from serving.sampling_params import SamplingParams
 from serving.tokenizer import Message, Tokenizer
 
 MAX_SEQUENCES = 64
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-Prompt = str | list[int]
 
 
 class Wire(enum.StrEnum):
@@ -34,7 +33,8 @@ class GenerationRequest:
         prompts: texts or token ids; ignored when there are messages.
         stream: answer with server-sent events.
         include_usage: the client asked for a chunk with the usage at the end of the stream.
-        continue_final_message: go on with the last message instead of answering it.
+        continue_final_message: go on with the last message, of the assistant, from its last
+            character, instead of beginning a new one. The answer is the new text alone.
         cache_salt: KV blocks are shared only under equal salts.
         request_id: the client's own name for the request.
         return_full_text: put the prompt before the answer (`inputs` format).
@@ -81,9 +81,6 @@ class GenerationRequest:
                 tokenizer.encode(text, add_special_tokens=True) if isinstance(text, str) else text
                 for text in self.prompts
             ]
-        text = tokenizer.render_chat(
-            self.messages,
-            add_generation_prompt=not self.continue_final_message,
-            continue_final_message=self.continue_final_message,
-        )
-        return [text]
+        if self.continue_final_message:
+            return [continuation_prompt(tokenizer, self.messages)]
+        return [tokenizer.render_chat(self.messages, add_generation_prompt=True)]

@@ -64,15 +64,22 @@ class Breaker:
             return True
 
     def alive(self) -> None:
-        """An answer has begun, or was refused for the request's own fault: the backend lives."""
+        """An answer has begun, or was refused for the request's own fault: the backend lives.
+
+        A trial has passed then; failures before it are forgotten only when an answer is complete,
+        for a backend may begin every answer and end none.
+        """
         with self._lock:
-            self._close()
+            self._let_in()
 
     def succeeded(self) -> None:
         """An answer is complete."""
         with self._lock:
+            self._let_in()
+            if self._times_opened:
+                self._outcomes.clear()
             self._outcomes.append(True)
-            self._close()
+            self._failures_in_a_row = self._times_opened = 0
 
     def failed(self) -> None:
         """It could not be reached, or an answer broke."""
@@ -86,7 +93,7 @@ class Breaker:
     def busy(self, retry_after_s: float) -> None:
         """It is alive and asked for a pause."""
         with self._lock:
-            self._close()
+            self._let_in()
             pause = min(max(retry_after_s, 0.0), self._policy.max_pause_s)
             self._paused_until = self._clock() + pause
 
@@ -113,10 +120,6 @@ class Breaker:
         self._times_opened += 1
         self._open_until = self._clock() + min(wait, self._policy.max_open_s)
 
-    def _close(self) -> None:
-        self._failures_in_a_row = 0
+    def _let_in(self) -> None:
         self._trial = False
-        if self._open_until is not None:
-            self._open_until = None
-            self._times_opened = 0
-            self._outcomes.clear()
+        self._open_until = None

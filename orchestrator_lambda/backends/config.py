@@ -160,6 +160,13 @@ class _Fields:
             raise self.wrong(field, f"must be a number in [{low:g}, {high:g}]")
         return float(value)
 
+    def whole(self, field: str, default: int, low: int, high: int) -> int:
+        """A whole number in bounds."""
+        value = self.number(field, default, low, high)
+        if not value.is_integer():
+            raise self.wrong(field, "must be a whole number")
+        return int(value)
+
     def weight(self) -> float | None:
         """Share of the conversations."""
         if self.entry.get("weight") is None:
@@ -172,7 +179,7 @@ class _Fields:
         return Limits(
             connect_s=self.number("connect_seconds", default.connect_s, 0.05, 30),
             stall_s=self.number("stall_seconds", default.stall_s, 0.05, 300),
-            pool=int(self.number("pool", default.pool, 1, 1000)),
+            pool=self.whole("pool", default.pool, 1, 1000),
         )
 
     def name(self, default: str) -> str:
@@ -190,7 +197,7 @@ def _sagemaker(fields: _Fields, book: SessionBook, make_client: MakeClient) -> B
         variant=fields.text("variant", _AWS_NAME, aws_name),
         inference_component=fields.text("inference_component", _AWS_NAME, aws_name),
         prefix_aware=fields.boolean("prefix_aware"),
-        header_bytes=int(fields.number("prefix_length", MIN_HEADER, MIN_HEADER, MAX_HEADER)),
+        header_bytes=fields.whole("prefix_length", MIN_HEADER, MIN_HEADER, MAX_HEADER),
         sessions=EndpointSessions(name, book) if fields.boolean("session_mode") else None,
     )
     options = {

@@ -31,7 +31,7 @@ class Router:
         if not members:
             raise ValueError("a router needs a backend")
         if len({member.name for member in members}) < len(members):
-            raise ValueError("two backends have the same name")
+            raise ValueError("two backends have the same name; give one of them another")
         if len({member.weight is None for member in members}) > 1:
             raise ValueError("give every backend a weight, or none")
         self.name = name

@@ -13,6 +13,7 @@ from container.protocols.request import Wire
 from serving.errors import InvalidRequest
 
 USER = [{"role": "user", "content": "hi"}]
+BEGUN = [*USER, {"role": "assistant", "content": "Hel"}]
 
 
 def chat(**fields: Any) -> dict[str, Any]:
@@ -145,6 +146,14 @@ def test_fields_that_ask_for_nothing_special_pass(fields: dict[str, Any]) -> Non
         ({"model": 4}, "model"),
         ({"request_id": "a b"}, "request_id"),
         ({"continue_final_message": True}, "continue_final_message"),
+        ({"continue_final_message": 1}, "continue_final_message"),
+        ({"messages": BEGUN[1:], "continue_final_message": True}, "continue_final_message"),
+        (
+            {"messages": BEGUN, "continue_final_message": True, "add_generation_prompt": True},
+            "add_generation_prompt",
+        ),
+        ({"messages": BEGUN, "add_generation_prompt": False}, "add_generation_prompt"),
+        ({"add_generation_prompt": "no"}, "add_generation_prompt"),
     ],
 )
 def test_a_wrong_chat_names_the_field(fields: dict[str, Any], param: str) -> None:
@@ -152,6 +161,13 @@ def test_a_wrong_chat_names_the_field(fields: dict[str, Any], param: str) -> Non
         parse_chat(chat(**fields))
     assert caught.value.param == param
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("fields", [{}, {"add_generation_prompt": False}])
+def test_a_last_message_of_the_assistant_can_be_gone_on_with(fields: dict[str, Any]) -> None:
+    request = parse_chat({"messages": BEGUN, "continue_final_message": True, **fields})
+    assert request.continue_final_message
+    assert not parse_chat(chat(add_generation_prompt=True)).continue_final_message
 
 
 @pytest.mark.parametrize(

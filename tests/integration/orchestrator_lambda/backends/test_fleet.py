@@ -128,7 +128,7 @@ def test_a_name_that_leads_nowhere() -> None:
 
 def test_an_answer_that_is_no_tls_where_there_should_be() -> None:
     with RawServer(lambda connection: None) as server:
-        backend = fleet(server.url.replace("http:", "https:"))
+        backend = fleet(server.url.replace("http:", "https:"), connect_s=0.3)
         assert isinstance(failure(backend)[1], BackendError)
 
 

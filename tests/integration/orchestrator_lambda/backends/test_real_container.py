@@ -116,7 +116,7 @@ def test_a_full_container_spills(start_container: StartContainer, healthy: LiveS
 def test_closing_frees_the_request_at_the_container(
     start_container: StartContainer, platform: Platform
 ) -> None:
-    slow = start_container(", tokens_per_second=10")
+    slow = start_container(", tokens_per_second=1")
     generation = endpoint_backend(platform(slow.url).url).generate(request(sampling=LONG))
     items = iter(generation)
     next(items)

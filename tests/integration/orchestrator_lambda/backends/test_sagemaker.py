@@ -22,7 +22,7 @@ from orchestrator_lambda.errors import (
     OrchestratorError,
 )
 from tests.integration.orchestrator_lambda.backends.conftest import ANSWER, endpoint_backend
-from tests.support.scripted_server import Answer, Script, ScriptedServer, Seen
+from tests.support.scripted_server import Answer, Script, ScriptedServer
 from tests.unit.orchestrator_lambda.backends.builders import (
     delta,
     error_event,
@@ -224,7 +224,3 @@ def test_a_body_beyond_the_platforms_limit_is_not_sent(backend_of: Callable[...,
         backend.generate(request("x" * (6 * 1024 * 1024)))
     assert refused.value.status == 413
     assert not container.seen
-
-
-def seen_bodies(container: ScriptedServer) -> list[Seen]:
-    return [seen for seen in container.seen if seen.path == "/invocations"]

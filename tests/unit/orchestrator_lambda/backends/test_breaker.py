@@ -79,6 +79,21 @@ def test_each_failed_trial_doubles_the_wait_to_a_limit(breaker: Breaker, clock: 
     assert breaker.available_in() == 1, "a recovery makes it young again"
 
 
+def test_a_backend_that_begins_every_answer_and_ends_none_is_left_alone(
+    breaker: Breaker, clock: Clock
+) -> None:
+    for _ in range(3):
+        assert breaker.admit()
+        breaker.alive()
+        breaker.failed()
+    assert not breaker.admit()
+    clock.now += 1
+    assert breaker.admit()
+    breaker.alive()
+    breaker.failed()
+    assert breaker.available_in() == 2, "it has not recovered"
+
+
 def test_a_trial_without_verdict_lets_the_next_try(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     clock.now += 1

@@ -103,7 +103,10 @@ def test_a_connection_that_breaks_after_the_receipt_does_not_matter() -> None:
     assert error is None and isinstance(items[-1], Receipt)
 
 
-def test_a_stream_that_does_not_end_after_its_receipt_is_left() -> None:
+def test_a_stream_that_does_not_end_after_its_receipt_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator_lambda.backends.generation.REST_S", 0.05)
     source = HeldStream(*stream("a"))
     items, error = run(StreamGeneration("b", lambda: source))
     assert error is None and isinstance(items[-1], Receipt)
