@@ -27,7 +27,7 @@ from orchestrator_lambda.sessions.settings import SessionSettings
 from orchestrator_lambda.settings import Settings
 from orchestrator_lambda.telemetry.kinesis import KinesisTelemetry, NoTelemetry, make_telemetry
 from orchestrator_lambda.telemetry.settings import TelemetrySettings
-from orchestrator_lambda.telemetry.sweeper import finish_turns, sweep
+from orchestrator_lambda.telemetry.sweeper import finish_deletions, finish_turns, sweep
 from orchestrator_lambda.turns.moderation import load_moderator
 from orchestrator_lambda.turns.reports import Reporter
 from orchestrator_lambda.turns.services import Services
@@ -109,10 +109,11 @@ def _sweep(
     event: Mapping[str, Any],
     invocation: Invocation,
 ) -> Mapping[str, Any]:
-    """What the schedule asks for: end dead turns, then send what lies in outboxes."""
+    """What the schedule asks for: finish deletions, end dead turns, send what is in outboxes."""
     remaining, now = invocation.remaining_ms, services.clock()
+    purged = finish_deletions(services.history, now_ms=now, remaining_ms=remaining)
     finished = finish_turns(
         services.history, partial(finish_turn, services), now_ms=now, remaining_ms=remaining
     )
     swept = sweep(services.history, telemetry, now_ms=now, remaining_ms=remaining)
-    return {"turns": asdict(finished), "outbox": asdict(swept)}
+    return {"deletions": purged, "turns": asdict(finished), "outbox": asdict(swept)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from orchestrator_lambda.api.conversations import delete_conversation
 from orchestrator_lambda.api.routing import Call
 from orchestrator_lambda.conversation.model import Conversation
 from orchestrator_lambda.conversation.views import conversation_view, message_view
 from orchestrator_lambda.errors import NotFound
 from orchestrator_lambda.http.message import HttpResponse, json_response
+from orchestrator_lambda.turns.deleting import delete_conversation
+from orchestrator_lambda.turns.reporting import report_after
 from orchestrator_lambda.turns.services import Services
 
 PAGE = 100
@@ -57,6 +58,7 @@ class AccountRoutes:
 
     def delete(self, call: Call) -> HttpResponse:
         """DELETE /v1/me/data: as much as the time allows; `more` says whether to ask again."""
+        report_after(self._services, call.request)
         deleted, more = 0, False
         for conversation in self._all(call.user.user):
             if call.request.remaining_ms() < MARGIN_MS:
@@ -81,6 +83,7 @@ class AccountRoutes:
             yield _line(
                 {
                     "conversation": conversation_view(conversation),
+                    "summary": conversation.cut.summary,
                     "messages": [message_view(message) for message in messages],
                 }
             )

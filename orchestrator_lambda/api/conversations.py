@@ -24,11 +24,13 @@ from orchestrator_lambda.conversation.views import (
     conversation_view,
     message_view,
 )
-from orchestrator_lambda.errors import Conflict, InvalidRequest
+from orchestrator_lambda.errors import Conflict, IdempotencyMismatch, InvalidRequest
 from orchestrator_lambda.http.message import HttpResponse, json_response
 from orchestrator_lambda.turns.asked import check_key
 from orchestrator_lambda.turns.begin import admit, owned
 from orchestrator_lambda.turns.branches import load_tree
+from orchestrator_lambda.turns.deleting import delete_conversation
+from orchestrator_lambda.turns.reporting import report_after
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.warm import may_warm, warm
 
@@ -51,7 +53,12 @@ class ConversationRoutes:
         try:
             self._services.history.create(conversation)
         except Conflict:  # the same request came before, or its acknowledgement was lost
-            conversation = owned(self._services, conversation.id, call.user.user)
+            asked = conversation
+            conversation = owned(self._services, asked.id, call.user.user)
+            if conversation.system != asked.system:  # what never changes after creation
+                raise IdempotencyMismatch(
+                    "this idempotency key was used for another conversation"
+                ) from None
         return json_response(conversation_view(conversation), status=201)
 
     def list(self, call: Call) -> HttpResponse:
@@ -85,6 +92,7 @@ class ConversationRoutes:
         """DELETE /v1/conversations/{id}."""
         conversation = self._owned(call)
         delete_conversation(self._services, conversation)
+        report_after(self._services, call.request)
         return HttpResponse(status=204)
 
     def branches(self, call: Call) -> HttpResponse:
@@ -171,17 +179,6 @@ def new_conversation(
         model=services.model,
         system=system,
     )
-
-
-def delete_conversation(services: Services, conversation: Conversation) -> None:
-    """Delete it from the stores, and tell telemetry.
-
-    Raises:
-        StoreUnavailable: not all of it; deleting again goes on.
-    """
-    services.history.delete(conversation.id)
-    services.sessions.forget(conversation.id)
-    services.telemetry.emit(services.reporter.deleted(conversation, services.clock()))
 
 
 def branch_view(

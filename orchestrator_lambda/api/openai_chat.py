@@ -93,7 +93,9 @@ class OpenAIChat:
             conversation_id=conversation_id,
         )
         if flag_field(body, "stream", False):
-            pieces = stateful_pieces(completion, running.events, include_usage(body))
+            pieces = stateful_pieces(
+                completion, running.events, include_usage(body), request.request_id
+            )
             return HttpResponse(headers=HEADERS, body=pieces)
         return self._whole(completion, running)
 

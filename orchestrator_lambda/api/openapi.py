@@ -26,6 +26,13 @@ _IDEMPOTENT = {
     "description": "The same key with the same request is done once, for 24 hours.",
 }
 
+_IN_CONVERSATION = {
+    "name": "X-Conversation-Id",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "The same as `conversation_id` in the body.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
@@ -33,21 +40,25 @@ class Operation:
 
     Attributes:
         body: schema of the request's body; None where there is none.
+        body_optional: whether it may be left out.
         answer: schema of the answer in JSON; None where there is none.
         media: further media types of the answer.
+        also: another status that is no error, with the same answer.
     """
 
     summary: str
     status: int = 200
     body: str | None = None
+    body_optional: bool = False
     answer: str | None = None
     media: tuple[str, ...] = ()
+    also: int | None = None
     parameters: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
 
 
-def _query(name: str, kind: str, description: str) -> dict[str, Any]:
-    schema = {"type": kind}
+def _query(name: str, kind: str, description: str, **bounds: int) -> dict[str, Any]:
+    schema = {"type": kind, **bounds}
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
@@ -58,19 +69,19 @@ _AFTER = (
         "schema": {"type": "integer"},
         "description": "Id of the last event seen.",
     },
-    _query("after", "integer", "The same, for clients that cannot send the header."),
+    _query("after", "integer", "The same, for clients that cannot send the header.", minimum=0),
 )
 
 OPERATIONS: Mapping[str, Operation] = {
     "health": Operation(summary="What is up", answer="Health"),
-    "openapi": Operation(summary="This document"),
+    "openapi": Operation(summary="This document", answer="Document"),
     "listModels": Operation(summary="The model served", answer="Models"),
     "chatCompletion": Operation(
         summary="OpenAI's chat completion",
         body="ChatCompletionRequest",
         answer="ChatCompletion",
         media=(SSE,),
-        parameters=(_IDEMPOTENT,),
+        parameters=(_IDEMPOTENT, _IN_CONVERSATION),
         description="Stateless; with `conversation_id` the last message is posted there.",
     ),
     "me": Operation(summary="The caller, quota and limits", answer="Me"),
@@ -84,6 +95,7 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Begin a conversation",
         status=201,
         body="NewConversation",
+        body_optional=True,
         answer="Conversation",
         parameters=(_IDEMPOTENT,),
     ),
@@ -91,14 +103,14 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="The caller's conversations, last changed first",
         answer="ConversationPage",
         parameters=(
-            _query("limit", "integer", "1 to 100; 20 if absent."),
+            _query("limit", "integer", "20 if absent.", minimum=1, maximum=100),
             _query("cursor", "string", "From the page before."),
         ),
     ),
     "getConversation": Operation(
         summary="A conversation and its shown branch",
         answer="Branch",
-        parameters=(_query("leaf", "integer", "Another branch, by its last message."),),
+        parameters=(_query("leaf", "integer", "Another branch, by its last message.", minimum=0),),
     ),
     "renameConversation": Operation(summary="Set the title", body="Rename", answer="Conversation"),
     "deleteConversation": Operation(summary="Delete a conversation", status=204),
@@ -119,7 +131,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "editMessage": Operation(
         summary="Write a user's message anew, on a branch of its own",
-        body="NewMessage",
+        body="EditedMessage",
         answer="Turn",
         media=(SSE,),
         parameters=(_IDEMPOTENT,),
@@ -128,6 +140,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "regenerateAnswer": Operation(
         summary="Answer once more, on a branch of its own",
         body="Sampling",
+        body_optional=True,
         answer="Turn",
         media=(SSE,),
         parameters=(_IDEMPOTENT,),
@@ -139,7 +152,13 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=_AFTER,
         description=_EVENTS,
     ),
-    "stopAnswer": Operation(summary="Stop an answer", status=202, answer="Stopping"),
+    "stopAnswer": Operation(
+        summary="Stop an answer",
+        status=202,
+        also=200,
+        answer="Stopping",
+        description="202: it will stop. 200: it had ended already, with that status.",
+    ),
     "giveFeedback": Operation(summary="Judge an answer", body="Feedback", answer="Feedback"),
     "withdrawFeedback": Operation(summary="Take the verdict back", status=204),
 }
@@ -177,17 +196,24 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": [*_path_parameters(route.template), *operation.parameters],
         "responses": {
-            str(operation.status): _answer(operation),
+            **{str(status): _answer(operation) for status in _statuses(operation)},
             "default": _json("Error", "What went wrong"),
         },
     }
     if operation.description:
         content["description"] = operation.description
     if operation.body:
-        content["requestBody"] = {"content": {JSON: {"schema": _reference(operation.body)}}}
+        content["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": {JSON: {"schema": _reference(operation.body)}},
+        }
     if route.is_open:
         content["security"] = []
     return content
+
+
+def _statuses(operation: Operation) -> list[int]:
+    return [operation.status] if operation.also is None else [operation.status, operation.also]
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class Router:
             if parameters is not None:
                 allowed.append(route.method)
         if allowed:
-            raise MethodNotAllowed(f"{path} takes {', '.join(sorted(set(allowed)))}")
+            takes = ", ".join(sorted(set(allowed)))
+            raise MethodNotAllowed(f"{path} takes {takes}", details={"allow": takes})
         raise NotFound("there is no such path; GET /v1/openapi.json lists them")
 
 

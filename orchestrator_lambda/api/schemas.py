@@ -17,6 +17,11 @@ def _object(*required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
+def _strict(*required: str, **properties: Any) -> dict[str, Any]:
+    """An object that may hold nothing else: unknown fields of a request are refused."""
+    return {**_object(*required, **properties), "additionalProperties": False}
+
+
 def _list(of: Any) -> dict[str, Any]:
     return {"type": "array", "items": of}
 
@@ -76,6 +81,7 @@ SCHEMAS: Mapping[str, Any] = {
         sessions=_FLAG,
         backends=_list(_object("name", "healthy", name=_TEXT, healthy=_FLAG)),
     ),
+    "Document": _OPEN,
     "Models": _object("object", "data", object=_TEXT, data=_list(_OPEN)),
     "Me": _object(
         "user",
@@ -90,7 +96,7 @@ SCHEMAS: Mapping[str, Any] = {
         limits=_OPEN,
     ),
     "Deleted": _object("deleted", "more", deleted=_WHOLE, more=_FLAG),
-    "NewConversation": _object(title=_TEXT, system=_TEXT, model=_TEXT),
+    "NewConversation": _strict(title=_TEXT, system=_TEXT, model=_TEXT),
     "ConversationSummary": _object(*_SUMMARY, **_SUMMARY),
     "Conversation": _object(
         *_SUMMARY,
@@ -178,11 +184,12 @@ SCHEMAS: Mapping[str, Any] = {
             )
         ),
     ),
-    "Rename": _object("title", title=_TEXT),
-    "Choice": _object("seq", seq=_WHOLE),
+    "Rename": _strict("title", title=_TEXT),
+    "Choice": _strict("seq", seq=_WHOLE),
     "Warming": _object("warming", warming=_FLAG),
-    "Sampling": _object(**_SAMPLING),
-    "NewMessage": _object("content", content=_TEXT, parent=_WHOLE, **_SAMPLING),
+    "Sampling": _strict(**_SAMPLING),
+    "NewMessage": _strict("content", content=_TEXT, parent=_WHOLE, **_SAMPLING),
+    "EditedMessage": _strict("content", content=_TEXT, **_SAMPLING),
     "Turn": _object(
         "user",
         "answer",
@@ -192,9 +199,14 @@ SCHEMAS: Mapping[str, Any] = {
         conversation=_ref("Conversation"),
     ),
     "Stopping": _object("stopping", stopping=_FLAG, status=_TEXT),
-    "Feedback": _object("rating", rating={"enum": ["up", "down"]}, comment=_TEXT),
+    "Feedback": _strict("rating", rating={"enum": ["up", "down"]}, comment=_TEXT),
     "ChatCompletionRequest": _object(
-        "messages", messages=_list(_OPEN), model=_TEXT, conversation_id=_TEXT, **_SAMPLING
+        "messages",
+        messages=_list(_OPEN),
+        model=_TEXT,
+        conversation_id=_TEXT,
+        stream_options=_OPEN,
+        **_SAMPLING,
     ),
     "ChatCompletion": _OPEN,
 }

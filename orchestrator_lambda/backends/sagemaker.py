@@ -217,6 +217,13 @@ def runtime_client(
 
 
 def _trace_attributes(trace: Mapping[str, str]) -> dict[str, str]:
-    """The trace as JSON: SageMaker strips all other headers. Left out where it is too long."""
-    text = json.dumps(dict(trace), separators=(",", ":"))
-    return {"CustomAttributes": text} if trace and len(text) <= MAX_ATTRIBUTES else {}
+    """The trace as JSON: SageMaker strips all other headers.
+
+    Where it is too long, what vendors have added to it goes first, then X-Ray's notation of it.
+    """
+    for left_out in ((), ("tracestate",), ("tracestate", "x-amzn-trace-id")):
+        kept = {name: value for name, value in trace.items() if name not in left_out}
+        text = json.dumps(kept, separators=(",", ":"))
+        if kept and len(text) <= MAX_ATTRIBUTES:
+            return {"CustomAttributes": text}
+    return {}

@@ -41,14 +41,12 @@ class EncodedText:
 
     @property
     def chunks(self) -> list[bytes]:
-        """Its pieces, where it is stored in pieces; none otherwise."""
-        if self.inline or len(self.data) > CHUNKED:
-            return []
+        """Its pieces, for where it is stored in pieces."""
         return [self.data[start : start + CHUNK] for start in range(0, len(self.data), CHUNK)]
 
     @property
     def in_object(self) -> bool:
-        """Whether it goes to S3."""
+        """Whether it goes to S3; where there is no bucket it stays in pieces."""
         return len(self.data) > CHUNKED
 
 

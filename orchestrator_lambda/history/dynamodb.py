@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator_lambda.conversation.model import Conversation, Feedback, Message, MessageStatus
 from orchestrator_lambda.errors import Conflict, NotFound
 from orchestrator_lambda.history import schema
 from orchestrator_lambda.history.cursor import decode_cursor, encode_cursor
+from orchestrator_lambda.history.deletions import Deletions
 from orchestrator_lambda.history.interface import (
+    Checkpoint,
     OutboxEntry,
     Page,
     StartedTurn,
@@ -25,8 +26,9 @@ from orchestrator_lambda.history.items import (
     message_of,
     seq_of,
 )
+from orchestrator_lambda.history.pending import Pending
 from orchestrator_lambda.history.table import ConditionFailed, Table, key_of, unmarshal
-from orchestrator_lambda.history.texts import Objects, Texts, object_prefix
+from orchestrator_lambda.history.texts import Objects, Texts
 from orchestrator_lambda.history.turn_writes import TurnWrites
 
 _STREAMING = MessageStatus.STREAMING.value
@@ -45,8 +47,9 @@ class DynamoHistory:
         self, table: Table, objects: Objects | None, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._table = table
-        self._objects = objects
         self._texts = Texts(table, objects)
+        self._deletions = Deletions(table, objects)
+        self._pending = Pending(table)
         self._turns = TurnWrites(table, self._texts)
         self._clock = clock
 
@@ -121,16 +124,15 @@ class DynamoHistory:
         except ConditionFailed:
             raise NotFound(f"the conversation has no message {seq}") from None
 
-    def delete(self, conversation_id: str) -> None:
+    def delete(
+        self, conversation_id: str, *, outbox: Mapping[str, Mapping[str, Any]], now_ms: int
+    ) -> None:
         """See History."""
-        self._table.delete_all([key_of(conversation_id, schema.META)])
-        items = self._table.query(
-            f"#{schema.PK} = :p", {":p": schema.conversation_key(conversation_id)}
-        )
-        keys = [{name: item[name] for name in (schema.PK, schema.SK)} for item in items]
-        self._table.delete_all(keys)
-        if self._objects is not None:
-            self._objects.delete_all(object_prefix(conversation_id))
+        self._deletions.mark(conversation_id, outbox, now_ms)
+
+    def purge(self, conversation_id: str) -> None:
+        """See History."""
+        self._deletions.purge(conversation_id)
 
     def message(self, conversation_id: str, seq: int) -> Message:
         """See History."""
@@ -179,18 +181,9 @@ class DynamoHistory:
         """See History."""
         return self._turns.take_over(self.get(conversation_id), answer_seq, now_ms)
 
-    def checkpoint(
-        self,
-        conversation_id: str,
-        fence: int,
-        answer_seq: int,
-        text: str,
-        event_seq: int,
-        *,
-        now_ms: int,
-    ) -> None:
+    def checkpoint(self, checkpoint: Checkpoint) -> bool:
         """See History."""
-        self._turns.checkpoint(conversation_id, fence, answer_seq, text, event_seq, now_ms)
+        return self._turns.checkpoint(checkpoint)
 
     def end_turn(self, end: TurnEnd) -> None:
         """See History."""
@@ -215,53 +208,26 @@ class DynamoHistory:
 
     def unfinished(self, *, older_than_ms: int, limit: int) -> Iterator[tuple[str, int]]:
         """See History."""
-        for conversation_id, seq, item in self._pending(older_than_ms, limit):
-            if item["status"] == _STREAMING:
-                yield conversation_id, seq
+        return self._pending.unfinished(older_than_ms, limit)
 
     def outbox(self, *, older_than_ms: int, limit: int) -> Iterator[OutboxEntry]:
         """See History."""
-        for conversation_id, seq, item in self._pending(older_than_ms, limit):
-            moment = int(item[schema.PENDING_SK].split("#")[0])
-            for event_id, event in item.get("ob", {}).items():
-                yield OutboxEntry(conversation_id, seq, event_id, json.loads(event), moment)
+        return self._pending.outbox(older_than_ms, limit)
 
     def clear_outbox(self, conversation_id: str, answer_seq: int, event_ids: Sequence[str]) -> None:
         """See History."""
         if not event_ids:
             return
-        key = key_of(conversation_id, schema.message_key(answer_seq))
-        names = {f"#e{number}": event_id for number, event_id in enumerate(event_ids)}
-        removed = ", ".join(f"#ob.{alias}" for alias in names)
-        try:
-            item = self._table.update(
-                key, f"REMOVE {removed}", condition="attribute_exists(#ob)", names=names
-            )
-            if not item["ob"] and item["status"] != _STREAMING:
-                self._table.update(
-                    key,
-                    f"REMOVE #{schema.PENDING_PK}, #{schema.PENDING_SK}",
-                    condition="size(#ob) = :none AND #status <> :streaming",
-                    values={":none": 0, ":streaming": _STREAMING},
-                )
-        except ConditionFailed:
-            return  # deleted meanwhile, or more has come: the sweeper sees to it
+        if answer_seq:
+            self._pending.clear_outbox(conversation_id, answer_seq, event_ids)
+        else:
+            self._deletions.clear_outbox(conversation_id, event_ids)
 
-    def _pending(self, older_than_ms: int, limit: int) -> Iterator[tuple[str, int, Item]]:
-        """Answers that are unfinished or unreported, by the index and then as they truly are."""
-        found = 0
-        for shard in range(schema.PENDING_SHARDS):
-            for entry in self._table.query(
-                f"#{schema.PENDING_PK} = :p AND #{schema.PENDING_SK} < :until",
-                {":p": schema.pending_key(shard), ":until": f"{older_than_ms:013d}"},
-                IndexName=schema.PENDING_INDEX,
-            ):
-                if found == limit:
-                    return
-                item = self._table.get({name: entry[name] for name in (schema.PK, schema.SK)})
-                if item is not None and schema.PENDING_PK in item:
-                    found += 1
-                    yield str(item[schema.PK]).removeprefix("C#"), seq_of(item), item
+    def finish_deletions(self, *, older_than_ms: int, limit: int, now_ms: int) -> Iterator[str]:
+        """See History."""
+        for conversation_id, tombstone in self._pending.tombstones(older_than_ms, limit):
+            if self._deletions.finish(conversation_id, tombstone, now_ms):
+                yield conversation_id
 
     def _update_meta(
         self, conversation_id: str, sets: str, condition: str, values: Item

@@ -60,14 +60,40 @@ class StartedTurn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """An answer as far as it has come.
+
+    Attributes:
+        event_seq: the last event whose text is in `text`.
+        tokens: of `text`, at least.
+        expires_s: the conversation's; what is kept beside the message's item goes with it.
+    """
+
+    conversation_id: str
+    fence: int
+    answer_seq: int
+    text: str
+    event_seq: int
+    now_ms: int
+    tokens: int = 0
+    expires_s: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TurnEnd:
-    """The one commit: the answer's final form, META's totals, the outbox; on `fence` alone."""
+    """The one commit: the answer's final form, META's totals, the outbox; on `fence` alone.
+
+    Attributes:
+        totals: added to META's.
+        expires_s: see Checkpoint.
+    """
 
     conversation_id: str
     fence: int
     answer: Message
-    totals: Totals  # to be added to META's
+    totals: Totals
     now_ms: int
+    expires_s: int | None = None
     title: str | None = None
     outbox: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -112,11 +138,22 @@ class History(Protocol):
     def set_feedback(self, conversation_id: str, seq: int, feedback: Feedback | None) -> None:
         """Keep or remove a verdict. Raises NotFound."""
 
-    def delete(self, conversation_id: str) -> None:
-        """Remove META first, so that it is gone for readers, then all items and S3 objects.
+    def delete(
+        self, conversation_id: str, *, outbox: Mapping[str, Mapping[str, Any]], now_ms: int
+    ) -> None:
+        """From now on it is gone for readers and producers, and will be purged, whatever happens.
 
-        May be repeated until it succeeds; deleting what is gone is no error.
+        Args:
+            conversation_id: the conversation.
+            outbox: telemetry of the deletion by event id, kept until it is known to be in Kinesis.
+            now_ms: Unix milliseconds.
         """
+
+    def purge(self, conversation_id: str) -> None:
+        """Remove what is left of a deleted conversation: items, pieces, S3 objects; repeatable."""
+
+    def finish_deletions(self, *, older_than_ms: int, limit: int, now_ms: int) -> Iterator[str]:
+        """Purge what was marked before `older_than_ms` and may not be clean; for the sweeper."""
 
     def message(self, conversation_id: str, seq: int) -> Message:
         """One message with its whole text. Raises NotFound."""
@@ -138,17 +175,11 @@ class History(Protocol):
     def take_over(self, conversation_id: str, answer_seq: int, *, now_ms: int) -> Conversation:
         """Raise the fence of a turn whose producer is gone. Raises Conflict if it has ended."""
 
-    def checkpoint(
-        self,
-        conversation_id: str,
-        fence: int,
-        answer_seq: int,
-        text: str,
-        event_seq: int,
-        *,
-        now_ms: int,
-    ) -> None:
-        """Keep partial text; also the producer's sign of life. Raises Fenced."""
+    def checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Keep partial text; also the producer's sign of life. Whether a reader asked to stop.
+
+        Raises Fenced.
+        """
 
     def end_turn(self, end: TurnEnd) -> None:
         """The commit; repeating it with the same content is no error.

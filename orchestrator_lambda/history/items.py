@@ -118,8 +118,13 @@ def message_of(item: Mapping[str, Any], text: str) -> Message:
         feedback=Feedback(rating=Rating(rating), comment=item.get("comment", ""))
         if rating
         else None,
-        alive_ms=int(str(item.get(schema.PENDING_SK, "0")).split("#")[0]),
+        alive_ms=pending_since(item),
     )
+
+
+def pending_since(item: Mapping[str, Any]) -> int:
+    """Milliseconds of the last sign of life of what is pending; 0 for what is not."""
+    return int(str(item.get(schema.PENDING_SK, "0")).split("#")[0])
 
 
 def seq_of(item: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@
     C#<conv>    M#<seq>                a message; an unfinished or unreported one in `pending`
     C#<conv>    M#<seq>#<text>#<n>     a piece of a long text, named by its hash
     C#<conv>    I#<key>                what an idempotency key began
+    C#<conv>    GONE                   a tombstone, until nothing of the conversation is left
 
 The one place that knows them: the cloud's definition, the local stand-ins and the code are all
 made of this module.
@@ -18,7 +19,7 @@ PK, SK, TTL = "PK", "SK", "ttl"
 LIST_INDEX, LIST_PK, LIST_SK = "list", "LPK", "LSK"
 PENDING_INDEX, PENDING_PK, PENDING_SK = "pending", "PPK", "PSK"
 PENDING_SHARDS = 8
-META = "META"
+META, TOMBSTONE = "META", "GONE"
 LIST_ATTRIBUTES = ("owner", "title", "created", "updated", "model", TTL)
 
 

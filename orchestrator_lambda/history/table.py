@@ -32,7 +32,10 @@ _THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-_BUSY_REASONS = frozenset({"TransactionConflict", "ThrottlingError"})
+_CONDITION = "ConditionalCheckFailed"
+_BUSY_REASONS = frozenset(
+    {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
+)
 _WRITES_A_BATCH = 25
 _ALIAS = re.compile(r"#([A-Za-z]\w*)")
 
@@ -112,6 +115,10 @@ class Table:
         answer = self._call(self._client.update_item, **action, ReturnValues="ALL_NEW")
         return unmarshal(answer["Attributes"])
 
+    def delete_action(self, key: Mapping[str, str]) -> dict[str, Any]:
+        """Arguments of a removal in a transaction; one of what is not there is no error."""
+        return self._action({"Key": marshal(key)}, None, None)
+
     def update_action(
         self,
         key: Mapping[str, str],
@@ -126,7 +133,7 @@ class Table:
         return self._action(action, condition, values, names)
 
     def transact(self, actions: Sequence[tuple[str, dict[str, Any]]], token: str) -> None:
-        """All or nothing; `actions` are (Put | Update, arguments). Raises ConditionFailed.
+        """All or nothing; `actions` are (Put | Update | Delete, arguments). Raises ConditionFailed.
 
         `token` makes repeating it harmless while DynamoDB remembers it, ten minutes.
         """
@@ -211,9 +218,11 @@ def _raise_unless_passing(error: ClientError) -> None:
         raise ConditionFailed([code]) from None
     if code == "TransactionCanceledException":
         reasons = [one.get("Code", "None") for one in error.response["CancellationReasons"]]
-        if not _BUSY_REASONS & set(reasons):
+        if _BUSY_REASONS & set(reasons):
+            return
+        if _CONDITION in reasons:
             raise ConditionFailed(reasons) from None
-        return
+        raise error
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code not in _THROTTLED and status < 500:
         raise error

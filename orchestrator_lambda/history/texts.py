@@ -57,11 +57,13 @@ class S3Objects:
         for page in self._call(lambda: list(pages.paginate(Bucket=self._bucket, Prefix=prefix))):
             keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
             if keys:
-                self._call(
-                    lambda keys=keys: self._client.delete_objects(
-                        Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
-                    )
-                )
+                self._delete(keys)
+
+    def _delete(self, keys: Sequence[Mapping[str, str]]) -> None:
+        asked = {"Objects": list(keys), "Quiet": True}
+        answer = self._call(lambda: self._client.delete_objects(Bucket=self._bucket, Delete=asked))
+        if answer.get("Errors"):  # it says 200 all the same
+            raise StoreUnavailable("long messages could not be deleted", retry_after_ms=1000)
 
     def _call(self, call: Any) -> Any:
         try:

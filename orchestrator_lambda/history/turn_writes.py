@@ -25,7 +25,7 @@ from orchestrator_lambda.errors import (
     StoreUnavailable,
 )
 from orchestrator_lambda.history import schema
-from orchestrator_lambda.history.interface import StartedTurn, TurnEnd, TurnStart
+from orchestrator_lambda.history.interface import Checkpoint, StartedTurn, TurnEnd, TurnStart
 from orchestrator_lambda.history.items import (
     TOTALS,
     Item,
@@ -65,28 +65,22 @@ class TurnWrites:
             return self._explain_start(start, nonce, after, failure)
         return self._started(start, after)
 
-    def checkpoint(
-        self,
-        conversation_id: str,
-        fence: int,
-        answer_seq: int,
-        text: str,
-        event_seq: int,
-        now_ms: int,
-    ) -> None:
+    def checkpoint(self, at: Checkpoint) -> bool:
         """See History.checkpoint."""
-        body = self._texts.write(conversation_id, answer_seq, text, None)
-        pending = self._pending(conversation_id, answer_seq, now_ms)
-        sets, values = _sets({**body, **pending, "event_seq": event_seq})
+        body = self._texts.write(at.conversation_id, at.answer_seq, at.text, at.expires_s)
+        pending = self._pending(at.conversation_id, at.answer_seq, at.now_ms)
+        kept = {"event_seq": at.event_seq, "tokens": at.tokens}
+        sets, values = _sets({**body, **pending, **kept})
         try:
-            self._table.update(
-                key_of(conversation_id, schema.message_key(answer_seq)),
+            item = self._table.update(
+                key_of(at.conversation_id, schema.message_key(at.answer_seq)),
                 sets,
                 condition="#fence = :fence AND #status = :streaming",
-                values={**values, ":fence": fence, ":streaming": _STREAMING},
+                values={**values, ":fence": at.fence, ":streaming": _STREAMING},
             )
         except ConditionFailed:
             raise Fenced("a newer producer has taken over this answer") from None
+        return bool(item.get("stop", False))
 
     def take_over(self, conversation: Conversation, answer_seq: int, now_ms: int) -> Conversation:
         """See History.take_over."""
@@ -113,7 +107,9 @@ class TurnWrites:
 
     def end(self, end: TurnEnd) -> None:
         """See History.end_turn."""
-        body = self._texts.write(end.conversation_id, end.answer.seq, end.answer.text, None)
+        body = self._texts.write(
+            end.conversation_id, end.answer.seq, end.answer.text, end.expires_s
+        )
         item = {**message_item(end.conversation_id, end.answer), **body}
         fixed = (schema.PK, schema.SK, "created", "role", "parent")
         changed = {name: value for name, value in item.items() if name not in fixed}

@@ -10,7 +10,10 @@ from orchestrator_lambda.http.message import Application, HttpRequest, HttpRespo
 
 ANY_ORIGIN = "*"
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent"
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent, Tracestate, "
+    "X-Conversation-Id"
+)
 EXPOSED_HEADERS = "Retry-After, X-Request-Id"
 MAX_AGE_S = 600
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from orchestrator_lambda.errors import OrchestratorError
+from orchestrator_lambda.errors import MethodNotAllowed, OrchestratorError
 from orchestrator_lambda.http.message import Application, HttpRequest, HttpResponse, json_response
 from orchestrator_lambda.observability.failures import log_failure
 
@@ -46,6 +46,8 @@ def error_response(error: BaseException, request_id: str = "") -> HttpResponse:
     status = error.status if isinstance(error, OrchestratorError) else OrchestratorError.status
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed) and "allow" in error.details:
+        headers["Allow"] = error.details["allow"]
     return json_response(error_content(error, request_id), status=status, headers=headers)
 
 

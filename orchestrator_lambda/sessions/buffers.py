@@ -38,7 +38,7 @@ class Buffers:
         arguments: list[Any] = [fence, self._length, self._ttl_ms, answer_seq]
         for event in events:
             data = json.dumps(event.data, separators=(",", ":"))
-            arguments += [event.seq, event.kind, data]
+            arguments += [event.seq, event.kind, data, event.tokens]
         outcome = int(
             self._append(
                 keys=[keys.stream(answer_seq), keys.fence(answer_seq), keys.answers],
@@ -69,6 +69,16 @@ class Buffers:
             found = answer[0][1] if answer else []
         return [_event(entry) for entry in found]
 
+    def request_stop(self, conversation_id: str, answer_seq: int) -> bool:
+        """Set the flag, and note its answer among those to be forgotten one day."""
+        keys = ConversationKeys(conversation_id)
+        pipeline = self._quick.pipeline(transaction=False)
+        pipeline.set(keys.stop(answer_seq), "1", px=self._ttl_ms)
+        pipeline.sadd(keys.answers, answer_seq)
+        pipeline.pexpire(keys.answers, self._ttl_ms)
+        pipeline.execute()
+        return True
+
     def forget(self, conversation_id: str) -> None:
         """Remove everything of a conversation."""
         keys = ConversationKeys(conversation_id)
@@ -81,4 +91,5 @@ class Buffers:
 
 def _event(entry: Any) -> StreamEvent:
     entry_id, fields = entry
-    return StreamEvent(int(entry_id.split("-")[0]), fields["k"], json.loads(fields["d"]))
+    seq, tokens = int(entry_id.split("-")[0]), int(fields.get("t", 0))
+    return StreamEvent(seq, fields["k"], json.loads(fields["d"]), tokens)

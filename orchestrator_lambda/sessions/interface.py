@@ -16,11 +16,15 @@ class StreamEvent:
     """One buffered event: its id (from 1, rising by one), its kind and its JSON-able data.
 
     Kinds: `delta` {"text"}, and one terminal event: `done`, `stopped` or `error`.
+
+    Attributes:
+        tokens: of the answer's text up to here, at least; for whoever goes on with it.
     """
 
     seq: int
     kind: str
     data: dict[str, Any]
+    tokens: int = 0
 
 
 class Sessions(Protocol):

@@ -17,7 +17,6 @@ from orchestrator_lambda.sessions.settings import SessionSettings
 
 DAY_SECONDS = 86_400
 SPEND_SECONDS = 2 * DAY_SECONDS
-STOP_SECONDS = 3600
 
 
 class Link:
@@ -129,9 +128,8 @@ class RedisSessions:
 
     def request_stop(self, conversation_id: str, answer_seq: int) -> bool:
         """See Sessions."""
-        key = ConversationKeys(conversation_id).stop(answer_seq)
         return self._guard.call(
-            lambda: bool(self._link().redis.set(key, "1", ex=STOP_SECONDS)), False
+            lambda: self._link().buffers.request_stop(conversation_id, answer_seq), False
         )
 
     def stop_requested(self, conversation_id: str, answer_seq: int) -> bool | None:

@@ -30,7 +30,7 @@ if fence < kept then return -1 end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local last = newest[1] and tonumber(string.match(newest[1][1], '^(%d+)')) or 0
 local fresh = {}
-for at = 5, #ARGV, 3 do
+for at = 5, #ARGV, 4 do
   local seq = tonumber(ARGV[at])
   if seq > last then
     fresh[#fresh + 1] = at
@@ -44,7 +44,7 @@ for at = 5, #ARGV, 3 do
 end
 for _, at in ipairs(fresh) do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, ARGV[at] .. '-0',
-    'k', ARGV[at + 1], 'd', ARGV[at + 2], 'f', ARGV[1])
+    'k', ARGV[at + 1], 'd', ARGV[at + 2], 'f', ARGV[1], 't', ARGV[at + 3])
 end
 redis.call('SET', KEYS[2], fence, 'PX', ttl)
 redis.call('PEXPIRE', KEYS[1], ttl)
@@ -52,9 +52,10 @@ redis.call('SADD', KEYS[3], ARGV[4])
 redis.call('PEXPIRE', KEYS[3], ttl)
 return #fresh
 """
-"""KEYS: stream, fence, answers. ARGV: fence, length, ttl in ms, answer, then id, kind and data of
-each event. Events that are there already, of the same fence and the same content, are passed over;
--1 for an old fence, -2 for an id that is taken or lies behind. Nothing is written in part."""
+"""KEYS: stream, fence, answers. ARGV: fence, length, ttl in ms, answer, then id, kind, data and
+tokens of each event. Events that are there already, of the same fence and the same content, are
+passed over; -1 for an old fence, -2 for an id that is taken or lies behind. Nothing is written in
+part."""
 
 TAKE = """
 local capacity, rate = tonumber(ARGV[1]), tonumber(ARGV[2])

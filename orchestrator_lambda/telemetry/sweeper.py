@@ -1,5 +1,6 @@
 """The scheduled job that finds what a dead or cut-off invocation has left behind.
 
+    deletions            --> purged once more, where somebody wrote or a store was down meanwhile
     unfinished turns     --> whoever knows turns ends them (their last events reach the outbox)
     outboxes not empty   --> Kinesis --> crossed off, event by event
 
@@ -59,6 +60,9 @@ class Outboxes(Protocol):
 
     def unfinished(self, *, older_than_ms: int, limit: int) -> Iterator[tuple[str, int]]:
         """(conversation, answer) of turns without a sign of life since then."""
+
+    def finish_deletions(self, *, older_than_ms: int, limit: int, now_ms: int) -> Iterator[str]:
+        """Conversations marked as deleted before then that had to be purged again."""
 
 
 class FinishTurn(Protocol):
@@ -122,6 +126,28 @@ def finish_turns(
     except OrchestratorError as error:
         log_failure(log, "dead turns could not be looked for", error)
     return Finished(found=found, ended=ended, failed=failed)
+
+
+def finish_deletions(
+    outboxes: Outboxes,
+    *,
+    now_ms: int,
+    remaining_ms: Callable[[], int],
+    older_than_ms: int = OLDER_THAN_MS,
+    limit: int = PAGE,
+) -> int:
+    """Go on with deletions; how many there were to go on with. Raises nothing."""
+    found = 0
+    try:
+        for _ in outboxes.finish_deletions(
+            older_than_ms=now_ms - older_than_ms, limit=limit, now_ms=now_ms
+        ):
+            found += 1
+            if remaining_ms() <= RESERVE_MS:
+                break
+    except OrchestratorError as error:
+        log_failure(log, "deletions could not be finished", error)
+    return found
 
 
 def sweep(

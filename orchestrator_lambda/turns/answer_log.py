@@ -20,12 +20,19 @@ class AnswerLog:
         last_id: id of the last event known; 0 at the beginning.
         certain: whether readers can have seen nothing beyond it. If not, ids jump and the first
             event is a `reset` with the whole text.
+        tokens: of what is known.
+
+    Attributes:
+        tokens: of all text, as far as they can be counted: a piece of it is one, or more.
     """
 
-    def __init__(self, text: str = "", last_id: int = 0, *, certain: bool = True) -> None:
+    def __init__(
+        self, text: str = "", last_id: int = 0, *, certain: bool = True, tokens: int = 0
+    ) -> None:
         self._parts = [text] if text else []
         self._fresh: list[str] = []
         self._reset = not certain
+        self.tokens = tokens
         self.last_id = last_id if certain else last_id + LOST_IDS
 
     @property
@@ -43,6 +50,7 @@ class AnswerLog:
         """A piece of the answer."""
         if text:
             self._fresh.append(text)
+            self.tokens += 1
 
     def flush(self) -> StreamEvent | None:
         """What has been added since the last time, as one event."""
@@ -54,8 +62,9 @@ class AnswerLog:
         self.last_id += 1
         if self._reset:
             self._reset = False
-            return StreamEvent(self.last_id, "reset", {"text": "".join(self._parts)})
-        return StreamEvent(self.last_id, "delta", {"text": piece})
+            whole = {"text": "".join(self._parts)}
+            return StreamEvent(self.last_id, "reset", whole, self.tokens)
+        return StreamEvent(self.last_id, "delta", {"text": piece}, self.tokens)
 
     def withdraw(self) -> StreamEvent:
         """Forget the text and tell readers to."""

@@ -32,6 +32,7 @@ from orchestrator_lambda.errors import (
 from orchestrator_lambda.history.interface import StartedTurn, TurnStart
 from orchestrator_lambda.turns.asked import Asked, fresh_key
 from orchestrator_lambda.turns.branches import load_branch, place
+from orchestrator_lambda.turns.deleting import clean_up
 from orchestrator_lambda.turns.liveness import is_orphan
 from orchestrator_lambda.turns.orphans import end_orphan
 from orchestrator_lambda.turns.prompts import chat_prompt, previous_receipt
@@ -88,6 +89,9 @@ def begin_turn(services: Services, asked: Asked) -> Begun:
     conversation = _free(services, asked, conversation)
     try:
         return _begin(services, asked, conversation)
+    except NotFound:  # it may have been deleted while a long message was being written beside it
+        clean_up(services, conversation.id)
+        raise
     except Conflict as conflict:
         if isinstance(conflict, IdempotencyMismatch):
             raise

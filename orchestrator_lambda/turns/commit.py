@@ -11,6 +11,7 @@ from orchestrator_lambda.conversation.model import Conversation, Message, Totals
 from orchestrator_lambda.conversation.truncation import estimate_tokens
 from orchestrator_lambda.errors import StoreUnavailable
 from orchestrator_lambda.history.interface import TurnEnd
+from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.ending import Ending, stored_receipt
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.turn import Turn
@@ -28,10 +29,10 @@ class Committed:
 
 
 def final_answer(
-    services: Services, turn: Turn, ending: Ending, text: str, event_seq: int, ttft_ms: int | None
+    services: Services, turn: Turn, ending: Ending, log: AnswerLog, ttft_ms: int | None
 ) -> Message:
     """The answer as it will stand."""
-    receipt = ending.receipt
+    receipt, text = ending.receipt, log.text
     tokens = receipt.completion_tokens if receipt and not turn.answer.text else None
     if tokens is None and text:
         tokens = estimate_tokens(text, services.settings.marks)
@@ -40,7 +41,7 @@ def final_answer(
         text=text,
         status=ending.status,
         tokens=tokens,
-        event_seq=event_seq,
+        event_seq=log.last_id,
         finish_reason=ending.finish_reason,
         error_code=ending.error["code"] if ending.error else None,
         receipt=stored_receipt(
@@ -66,6 +67,7 @@ def commit(services: Services, turn: Turn, answer: Message, *, within_s: float) 
         answer=answer,
         totals=totals,
         now_ms=now,
+        expires_s=turn.conversation.expires_s,
         outbox={event_id: event},
     )
     _persistently(services, end, within_s)

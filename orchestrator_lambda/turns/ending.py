@@ -26,12 +26,14 @@ class Ending:
     Attributes:
         receipt: of the backend; None where the answer was stopped or broke off.
         error: content for the reader: code, message, retry_after_ms, ...
+        withdrawn: whether moderation has taken the text back.
     """
 
     status: MessageStatus
     finish_reason: str | None = None
     receipt: Receipt | None = None
     error: Mapping[str, Any] | None = None
+    withdrawn: bool = False
 
     @property
     def event_kind(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator_lambda.conversation.model import Conversation, Message
 from orchestrator_lambda.conversation.truncation import place_cut
 from orchestrator_lambda.errors import BackendUnavailable, Conflict, NotFound
+from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.branches import load_branch
 from orchestrator_lambda.turns.commit import commit, final_answer
 from orchestrator_lambda.turns.ending import broken
@@ -67,7 +68,7 @@ def end_orphan(services: Services, conversation_id: str, answer_seq: int) -> Non
         return  # somebody else has seen to it
     ending = broken(BackendUnavailable("the answer broke off; regenerate it"), "")
     answer = final_answer(
-        services, turn, ending, turn.answer.text, turn.answer.event_seq, ttft_ms=None
+        services, turn, ending, AnswerLog(turn.answer.text, turn.answer.event_seq), ttft_ms=None
     )
     done = commit(services, turn, answer, within_s=END_WITHIN_S)
     services.telemetry.emit(done.event)
@@ -90,12 +91,12 @@ def _recovered(
         events = events[1:]
     elif checkpoint or found is None:
         return answer, False
-    text, last = answer.text, checkpoint
     for event in events:
         if event.kind == "reset":
-            text, last = event.data["text"], event.seq
-        elif event.kind == "delta" and event.seq == last + 1:
-            text, last = text + event.data["text"], event.seq
+            text = event.data["text"]
+        elif event.kind == "delta" and event.seq == answer.event_seq + 1:
+            text = answer.text + event.data["text"]
         else:
-            return replace(answer, text=text, event_seq=last), False
-    return replace(answer, text=text, event_seq=last), True
+            return answer, False
+        answer = replace(answer, text=text, event_seq=event.seq, tokens=event.tokens)
+    return answer, True

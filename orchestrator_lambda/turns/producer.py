@@ -30,6 +30,7 @@ from orchestrator_lambda.observability.failures import log_failure
 from orchestrator_lambda.sessions.interface import StreamEvent
 from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.commit import Committed, commit, final_answer
+from orchestrator_lambda.turns.deleting import clean_up
 from orchestrator_lambda.turns.ending import (
     TERMINAL_EVENTS,
     Ending,
@@ -76,7 +77,12 @@ class Producer:
         self._services = services
         self._remaining_ms = remaining_ms
         self._epilogue = epilogue
-        self._log = AnswerLog(turn.answer.text, turn.answer.event_seq, certain=turn.certain)
+        self._log = AnswerLog(
+            turn.answer.text,
+            turn.answer.event_seq,
+            certain=turn.certain,
+            tokens=turn.answer.tokens or 0,
+        )
         self._upkeep = Upkeep(services, turn)
         self._began = time.monotonic()
         self._ttft_ms: int | None = None
@@ -102,11 +108,12 @@ class Producer:
             ending = self._collect(source)
             source.close()
             if ending is None:
-                self._upkeep.checkpoint(self._log.text, self._log.last_id)
+                self._upkeep.checkpoint(self._log)
             else:
                 self._end(ending)
         except Fenced:
-            log.warning("another producer has taken over this answer")
+            log.warning("another producer has taken over this answer, or it was deleted")
+            clean_up(self._services, self.turn.conversation.id)
         except StoreUnavailable:
             log.error("the end of an answer could not be stored; another invocation will do it")
         except Exception as error:
@@ -131,8 +138,8 @@ class Producer:
             if self._upkeep.stop_requested():
                 self._flush()
                 return stopped()
-            if self._upkeep.checkpoint_due() and not self._passes():
-                return self._refused()
+            if self._upkeep.checkpoint_due() and (refused := self._checkpoint()):
+                return refused
         self._flush()
         return None
 
@@ -171,35 +178,36 @@ class Producer:
             turn.conversation.id, turn.answer.seq, turn.conversation.fence, [event]
         )
         if self._buffered and not buffered and event.kind not in TERMINAL_EVENTS.values():
-            self._upkeep.checkpoint(self._log.text, event.seq)
+            self._upkeep.checkpoint(self._log)
         self._buffered = buffered
         self.events.put(event)
 
-    def _passes(self) -> bool:
-        """Checkpoint, if moderation lets the text stand."""
-        text = self._log.text
-        try:
-            self._services.moderator.after(text)
-        except Moderated:
-            return False
-        self._flush()
-        self._upkeep.checkpoint(text, self._log.last_id)
-        return True
+    def _checkpoint(self) -> Ending | None:
+        """Keep what has come; how the answer ends where moderation does not let it stand."""
+        refused = self._moderated()
+        if refused is None:
+            self._flush()
+            self._upkeep.checkpoint(self._log)
+        return refused
 
-    def _refused(self) -> Ending:
+    def _moderated(self) -> Ending | None:
+        """The end of an answer that is withdrawn: refused, or not vouched for by a broken hook."""
+        try:
+            self._services.moderator.after(self._log.text)
+            return None
+        except Moderated:
+            error: Exception = Moderated("the answer was withdrawn by moderation")
+        except Exception as failure:
+            log_failure(log, "moderation failed", failure)
+            error = failure
         self._publish(self._log.withdraw())
-        return broken(Moderated("the answer was withdrawn by moderation"), self.turn.request_id)
+        return replace(broken(error, self.turn.request_id), withdrawn=True)
 
     def _end(self, ending: Ending) -> None:
         """Commit, and only then tell."""
-        if ending.status is not MessageStatus.ERROR:
-            try:
-                self._services.moderator.after(self._log.text)
-            except Moderated:
-                ending = self._refused()
-        answer = final_answer(
-            self._services, self.turn, ending, self._log.text, self._log.last_id, self._ttft_ms
-        )
+        if not ending.withdrawn:
+            ending = self._moderated() or ending
+        answer = final_answer(self._services, self.turn, ending, self._log, self._ttft_ms)
         within = self._remaining_ms() / 1000 - RESERVE_S
         done = commit(self._services, self.turn, answer, within_s=within)
         self._services.telemetry.emit(done.event)
@@ -232,21 +240,18 @@ class Producer:
 def generation_request(turn: Turn) -> GenerationRequest:
     """What the backend is asked; with text of the answer there already, to go on from it."""
     prompt = list(turn.prompt)
-    partial = turn.answer.text
+    partial, sampling = turn.answer.text, dict(turn.sampling)
     if partial:
         prompt.append(ChatMessage(role="assistant", content=partial))
+        if "max_tokens" in sampling:
+            sampling["max_tokens"] = max(0, sampling["max_tokens"] - (turn.answer.tokens or 0))
     return GenerationRequest(
         tenant=turn.tenant,
         model_revision=turn.conversation.model,
         conversation_id=turn.conversation.id,
         messages=prompt,
         request_id=f"{turn.name}:{turn.conversation.fence}",
-        sampling=dict(turn.sampling),
+        sampling=sampling,
         continue_final=bool(partial),
         trace=turn.trace,
     )
-
-
-def with_text(turn: Turn, text: str, event_seq: int) -> Turn:
-    """The turn with what another producer has left of its answer."""
-    return replace(turn, answer=replace(turn.answer, text=text, event_seq=event_seq))

@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 
 from orchestrator_lambda.errors import OrchestratorError
+from orchestrator_lambda.http.message import HttpRequest
 from orchestrator_lambda.observability.failures import log_failure
 from orchestrator_lambda.turns.services import Services
 
@@ -35,7 +36,15 @@ def report(services: Services, remaining_ms: int) -> None:
             log_failure(log, "reported events could not be crossed off", error)
 
 
+def report_after(services: Services, request: HttpRequest) -> None:
+    """Report once the answer of this request has left."""
+    request.after(lambda: report(services, request.remaining_ms()))
+
+
 def answer_of(event_id: str) -> int | None:
-    """The answer whose outbox holds an event, by its id `conversation:answer:kind`."""
+    """The answer whose outbox holds an event, by its id `conversation:answer:kind`.
+
+    0 stands for the conversation itself: its tombstone has an outbox of its own.
+    """
     parts = event_id.split(":")
-    return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() and parts[1] != "0" else None
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from orchestrator_lambda.errors import StoreUnavailable
+from orchestrator_lambda.history.interface import Checkpoint
+from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.turn import Turn
 
@@ -26,7 +28,7 @@ class Upkeep:
         self._next_lock = 0.0
         self._next_stop = 0.0
         self._next_checkpoint = time.monotonic() + self._checkpoint_every
-        self._stop_in_history = False
+        self._stop_found = False
 
     def keep_lock(self) -> None:
         """Hold the lock for a while longer; one that a dead producer left is waited out.
@@ -48,7 +50,13 @@ class Upkeep:
         self._services.sessions.release(self._turn.conversation.id, self._holder)
 
     def stop_requested(self) -> bool:
-        """Whether a reader asked to stop; in DynamoDB where Redis cannot say."""
+        """Whether a reader asked to stop; in DynamoDB where Redis cannot say.
+
+        What a checkpoint has found there counts too: the reader's Lambda may have lost Redis while
+        this one has not.
+        """
+        if self._stop_found:
+            return True
         now = time.monotonic()
         if now < self._next_stop:
             return False
@@ -64,7 +72,7 @@ class Upkeep:
         """Whether partial text should be kept now."""
         return time.monotonic() >= self._next_checkpoint
 
-    def checkpoint(self, text: str, event_seq: int) -> None:
+    def checkpoint(self, log: AnswerLog) -> None:
         """Keep partial text. A store that is down is tried again at the next time.
 
         Raises:
@@ -72,15 +80,18 @@ class Upkeep:
         """
         self._next_checkpoint = time.monotonic() + self._checkpoint_every
         turn = self._turn
+        at = Checkpoint(
+            conversation_id=turn.conversation.id,
+            fence=turn.conversation.fence,
+            answer_seq=turn.answer.seq,
+            text=log.text,
+            event_seq=log.last_id,
+            now_ms=self._services.clock(),
+            tokens=log.tokens,
+            expires_s=turn.conversation.expires_s,
+        )
         try:
-            self._services.history.checkpoint(
-                turn.conversation.id,
-                turn.conversation.fence,
-                turn.answer.seq,
-                text,
-                event_seq,
-                now_ms=self._services.clock(),
-            )
+            self._stop_found = self._services.history.checkpoint(at)
         except StoreUnavailable:
             return
 

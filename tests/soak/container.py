@@ -14,7 +14,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-WORDS = ("warm", "cold", "river", "stone", "light", "north", "seven", "paper", "green", "slow")
+WORDS = ("warm", "cold", "river", "stone", " light", "north", "zwölf", "漢字", "🎈🎈", "slow\n")
 
 
 def answer_to(question: str) -> str:
@@ -29,14 +29,16 @@ class FaultyContainer(ThreadingHTTPServer):
 
     Args:
         chance: of each fault, from 0 to 1.
+        pace_s: seconds between two pieces of an answer.
     """
 
     daemon_threads = True
 
-    def __init__(self, seed: int, chance: float) -> None:
+    def __init__(self, seed: int, chance: float, *, pace_s: float = 0.004) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.random = random.Random(seed)
         self.chance = chance
+        self.pace_s = pace_s
         self.faults: dict[str, int] = {}
 
     @property
@@ -95,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             if index == stop_at:
                 return self._break(fault)
             self._event({"object": "chat.completion.chunk", "choices": [_choice(piece, None)]})
-            time.sleep(0.004)
+            time.sleep(self.server.pace_s)
         self._event({"object": "chat.completion.chunk", "choices": [_choice("", "stop")]})
         if fault != "no_receipt":
             self._event(_receipt(messages, left))

@@ -21,7 +21,13 @@ class Entry:
 class FakeOutboxes:
     """`down` makes every call fail; `deaf` makes crossing off fail alone."""
 
-    def __init__(self, *events: Mapping[str, Any], unfinished: Sequence[tuple[str, int]] = ()):
+    def __init__(
+        self,
+        *events: Mapping[str, Any],
+        unfinished: Sequence[tuple[str, int]] = (),
+        deletions: Sequence[str] = (),
+    ) -> None:
+        self.deletions = list(deletions)
         self.entries = {event["event_id"]: _entry(event) for event in events}
         self.turns = list(unfinished)
         self.down = self.deaf = False
@@ -49,6 +55,10 @@ class FakeOutboxes:
     def unfinished(self, *, older_than_ms: int, limit: int) -> Iterator[tuple[str, int]]:
         self._check(self.down)
         yield from self.turns[:limit]
+
+    def finish_deletions(self, *, older_than_ms: int, limit: int, now_ms: int) -> Iterator[str]:
+        self._check(self.down)
+        yield from self.deletions[:limit]
 
     @staticmethod
     def _check(fails: bool) -> None:

@@ -117,6 +117,13 @@ class MemorySessions:
             self._locks.pop(conversation_id, None)
             for key in [key for key in self._events if key[0] == conversation_id]:
                 del self._events[key]
+            self._stops = {key for key in self._stops if key[0] != conversation_id}
+
+    def knows(self, conversation_id: str) -> bool:
+        """Whether anything is left of a conversation."""
+        with self._changed:
+            names = {conversation for conversation, _ in [*self._events, *self._stops]}
+            return conversation_id in names | set(self._locks)
 
     def locks(self) -> list[str]:
         """Conversations whose lock is held now."""

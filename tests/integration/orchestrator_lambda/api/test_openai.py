@@ -1,12 +1,17 @@
 """OpenAI's endpoint."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 
+from orchestrator_lambda.api.openai_stream import stateful_pieces
+from orchestrator_lambda.api.openai_wire import Completion
 from orchestrator_lambda.errors import BackendOverloaded
+from orchestrator_lambda.sessions.interface import StreamEvent
 from tests.integration.orchestrator_lambda.api.conftest import House
+from tests.integration.orchestrator_lambda.api.test_resuming import held, until
 
 PATH = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello?"}]
@@ -130,3 +135,40 @@ def test_a_stream_that_breaks_says_so(house: House) -> None:
 
     assert found[-1]["error"]["code"] == "backend_overloaded"
     assert "[DONE]" not in found
+
+
+def test_what_a_follower_must_say_anew_does_not_come_twice(house: House) -> None:
+    """The same request comes again, follows the first one's answer, and a gap in the buffer makes
+    it start over: a client of OpenAI's knows no reset."""
+    ann, gate = house.client(), threading.Event()
+    house.backend.script = held(gate, "One ")
+    talk = ann.new_conversation()
+    key = {"Idempotency-Key": "k-openai"}
+    body = {"messages": HELLO, "stream": True, "conversation_id": talk}
+    first = ann.call("POST", PATH, body, headers=key)
+    first.abandon()
+    until(lambda: house.history.message(talk, 2).text == "One ")
+
+    again = ann.call("POST", PATH, body, headers=key)
+    pieces = iter(again.response.body)
+    found = b"".join(next(pieces) for _ in range(2))
+    house.sessions.forget_events(talk, 2)
+    gate.set()
+    found += b"".join(piece for piece in pieces if isinstance(piece, bytes))
+
+    read = chunks(found.decode())
+    text = "".join(c["choices"][0]["delta"].get("content", "") for c in read[:-1])
+    assert text == "One and more."
+    assert read[-1] == "[DONE]"
+
+
+def test_an_answer_that_is_taken_back_ends_the_stream_with_an_error() -> None:
+    completion = Completion(id="chatcmpl-1", model="keepwarm")
+    events = iter(
+        [StreamEvent(1, "delta", {"text": "a cat"}), StreamEvent(2, "reset", {"text": ""})]
+    )
+
+    read = chunks(b"".join(stateful_pieces(completion, events, False, "r-1")).decode())
+
+    assert read[-1]["error"]["code"] == "backend_error"
+    assert "[DONE]" not in read

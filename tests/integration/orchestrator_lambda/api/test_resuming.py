@@ -258,3 +258,36 @@ def test_a_strange_last_event_id_counts_as_nothing_seen(house: House, after: str
     events = ann.call("GET", path, headers={"Last-Event-ID": after}).all()
 
     assert text_of(events) == "Good day."
+
+
+@pytest.mark.parametrize("redis_down", [True, False])
+def test_whoever_goes_on_with_an_answer_asks_for_the_rest_of_its_tokens(
+    house: House, redis_down: bool
+) -> None:
+    """`max_tokens` is of the whole answer, however many processes write it."""
+    ann, gate = house.client(), threading.Event()
+    house.backend.script = held(gate, "One ", "two ", "three ")
+    talk = ann.new_conversation()
+    house.sessions.down = redis_down
+    dying = Client(ann.application, lifetime_ms=1_200)
+    dying.post(talk, "Hello?", max_tokens=10).all()
+    until(lambda: house.history.message(talk, 2).text == "One two three ")
+    house.backend.script = lambda request: ["four."]
+
+    follow(ann, talk, 2).all()
+
+    assert house.backend.requests[0].sampling["max_tokens"] == 10
+    assert house.backend.requests[-1].sampling["max_tokens"] == 7
+
+
+def test_a_stop_that_only_the_history_knows_of_is_found(house: House) -> None:
+    """The reader's process cannot reach Redis, the producer's can."""
+    ann, gate = house.client(), threading.Event()
+    house.backend.script = held(gate, "One ")
+    talk = ann.new_conversation()
+    ann.post(talk, "Hello?").abandon()
+    until(lambda: house.history.message(talk, 2).text == "One ")
+
+    house.history.request_stop(talk, 2)
+
+    until(lambda: house.history.message(talk, 2).status.value == "stopped")

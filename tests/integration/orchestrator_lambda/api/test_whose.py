@@ -78,3 +78,13 @@ def test_the_same_key_of_two_users_makes_two_conversations(house: House) -> None
 
     assert ids["ann"] != ids["eve"]
     assert again == ids["ann"]
+
+
+def test_the_key_of_one_conversation_does_not_make_another(house: House) -> None:
+    """Whoever uses a key again for something else is told, and does not get the first one's."""
+    ann, key = house.client(), {"Idempotency-Key": "one-only"}
+    ann.call("POST", "/v1/conversations", {"system": "Be brief."}, headers=key).json()
+
+    other = ann.call("POST", "/v1/conversations", {"system": "Be long."}, headers=key)
+
+    assert (other.status, other.json()["error"]["code"]) == (409, "idempotency_mismatch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from orchestrator_lambda.backends.config import build_router
 from orchestrator_lambda.backends.connections import Limits
 from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions, LocalSessionBook
 from orchestrator_lambda.backends.fleet import FleetBackend
-from orchestrator_lambda.backends.interface import Backend, Receipt, SwitchedBackend
+from orchestrator_lambda.backends.interface import (
+    Backend,
+    ChatMessage,
+    Receipt,
+    SwitchedBackend,
+)
 from orchestrator_lambda.backends.router import Router
 from orchestrator_lambda.errors import ContextLengthExceeded, InvalidRequest
 from tests.integration.orchestrator_lambda.backends.conftest import (
@@ -168,3 +174,13 @@ def test_the_setting_makes_working_backends(
     items = list(build_router(json.loads(json.dumps(entries))).generate(request(sampling=LONG)))
     assert texts(items) == ANSWER
     assert receipt_of(items).backend == "chat"
+
+
+def test_the_rest_of_an_answer_that_has_used_its_tokens_up_is_nothing(healthy: LiveServer) -> None:
+    """Its writer died before it could say that the answer was whole."""
+    talk = (*request("Tell me.").messages, ChatMessage(role="assistant", content=ANSWER[:9]))
+    rest = replace(request(sampling={"max_tokens": 0}), messages=talk, continue_final=True)
+    items = list(fleet(healthy).generate(rest))
+
+    assert texts(items) == ""
+    assert receipt_of(items).finish_reason == "length"

@@ -273,3 +273,21 @@ def test_any_name_is_a_name_of_its_own(sessions: RedisSessions, name: str) -> No
     sessions.forget(name)
     assert sessions.endpoint_session(name) is None
     assert sessions.take_request(name) == 0
+
+
+def test_an_event_is_read_back_with_the_tokens_it_reaches_to(sessions: RedisSessions) -> None:
+    event = StreamEvent(1, "delta", {"text": "漢字"}, tokens=7)
+    sessions.append("c_tokens", 2, 1, [event])
+
+    assert sessions.read("c_tokens", 2, after=0, block_ms=0) == [event]
+
+
+def test_a_stop_for_an_answer_without_events_is_forgotten_too(
+    sessions: RedisSessions, shared_server: RedisServer
+) -> None:
+    sessions.request_stop("c_stopped", 2)
+    assert sessions.stop_requested("c_stopped", 2)
+
+    sessions.forget("c_stopped")
+
+    assert shared_server.client().keys("*c_stopped*") == []

@@ -138,6 +138,15 @@ def test_the_trace_goes_along_in_custom_attributes() -> None:
     assert "CustomAttributes" not in client.streamed[1]
 
 
+def test_a_trace_that_is_too_long_loses_what_vendors_added_and_not_its_name() -> None:
+    client = Client(answer())
+    backend = SageMakerBackend("b", client, Endpoint(name="chat"))
+    trace = {"traceparent": "00-a-b-01", "tracestate": "x" * 512, "x-amzn-trace-id": "y" * 512}
+    list(backend.generate(request(trace=trace)))
+    sent = json.loads(client.streamed[0]["CustomAttributes"])
+    assert sent == {"traceparent": "00-a-b-01", "x-amzn-trace-id": "y" * 512}
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "retry_after_ms"),
     [

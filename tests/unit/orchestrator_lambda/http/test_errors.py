@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator_lambda.errors import (
     InvalidRequest,
+    MethodNotAllowed,
     NotFound,
     RateLimited,
     StoreUnavailable,
@@ -53,6 +54,11 @@ def test_what_may_be_tried_again_always_says_when():
 
 def test_401_says_how_to_authenticate():
     assert error_response(Unauthenticated("no"), "").headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_405_names_the_methods_that_there_are():
+    error = MethodNotAllowed("/x takes GET, PUT", details={"allow": "GET, PUT"})
+    assert error_response(error, "").headers["Allow"] == "GET, PUT"
 
 
 def test_an_unknown_exception_tells_nothing_and_is_logged_by_type_and_place(caplog):

@@ -5,7 +5,13 @@ from typing import Any
 
 from orchestrator_lambda.errors import StoreUnavailable
 from orchestrator_lambda.telemetry.kinesis import NoTelemetry
-from orchestrator_lambda.telemetry.sweeper import Finished, Swept, finish_turns, sweep
+from orchestrator_lambda.telemetry.sweeper import (
+    Finished,
+    Swept,
+    finish_deletions,
+    finish_turns,
+    sweep,
+)
 from tests.support.fake_outboxes import FakeOutboxes
 from tests.support.turn_events import ended, started
 
@@ -138,3 +144,11 @@ def test_dead_turns_are_left_for_the_next_run_when_time_is_up():
     assert finish(outboxes, lambda *_: True, remaining_ms=500) == Finished()
     outboxes.down = True
     assert finish(outboxes, lambda *_: True) == Finished()
+
+
+def test_deletions_are_gone_on_with_and_a_store_that_is_down_ends_nothing():
+    outboxes = FakeOutboxes(deletions=["c_1", "c_2"])
+    assert finish_deletions(outboxes, now_ms=NOW, remaining_ms=lambda: 60_000) == 2
+    assert finish_deletions(outboxes, now_ms=NOW, remaining_ms=lambda: 500) == 1
+    outboxes.down = True
+    assert finish_deletions(outboxes, now_ms=NOW, remaining_ms=lambda: 60_000) == 0

@@ -65,3 +65,13 @@ def test_the_events_always_add_up_to_the_text(steps: list[str | None]) -> None:
             ids.append(event.seq)
     assert shown == log.text == "".join(step for step in steps if step)
     assert ids == list(range(1, len(ids) + 1))
+
+
+def test_tokens_are_counted_on_from_what_is_known() -> None:
+    log = AnswerLog("One two", 2, tokens=2)
+    log.add(" three")
+    log.add(" four")
+    event = log.flush()
+
+    assert event is not None
+    assert (event.tokens, log.tokens) == (4, 4)
