@@ -1,0 +1,1 @@
+"""What the orchestrator costs: its import, the time it adds, the units it writes, what it loses."""
