@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
 
+from serving import memory_plan
 from serving.config import EngineConfig
 from serving.errors import ConfigError
 from serving.kv_cache.spec import CacheSpec
+from serving.memory_plan import GIB
 from serving.runner.loader import context_length
 
-logger = logging.getLogger(__name__)
-
-GIB = 1024**3
-CPU_SHARE, CPU_MOST = 0.25, 4 * GIB
 SESSION_TOKENS = 2048
-WARM_CONTEXTS = 16  # full contexts kept warm per running sequence, at most
 
 
 def block_size_for(config: EngineConfig, device: torch.device) -> int:
-    """Tokens a block: FlashAttention's paged kernel wants 256 on CUDA."""
-    return config.cache.block_size or (256 if device.type == "cuda" else 16)
+    """Tokens a block on this device."""
+    return memory_plan.block_size_for(config.cache.block_size, device.type)
 
 
 def token_budget_for(config: EngineConfig, device: torch.device) -> int:
-    """Tokens a step: enough to keep the device busy, few enough to keep decoding smooth."""
-    return config.scheduler.token_budget or (8192 if device.type == "cuda" else 256)
+    """Tokens a step on this device."""
+    return memory_plan.token_budget_for(config.scheduler.token_budget, device.type)
 
 
 def choose_num_blocks(
@@ -43,9 +39,13 @@ def choose_num_blocks(
     count = config.cache.num_blocks
     if not count:
         room = _cuda_room(config, model) if model.device.type == "cuda" else _cpu_room(config)
-        context = context_length(model.config)
-        useful = config.scheduler.max_num_seqs * WARM_CONTEXTS * -(-context // block_size)
-        count = min(spec.blocks_in(room, block_size), useful)
+        count = memory_plan.num_blocks_for(
+            spec,
+            room,
+            block_size,
+            context=context_length(model.config),
+            max_num_seqs=config.scheduler.max_num_seqs,
+        )
     if count < 1:
         raise ConfigError(
             f"no memory is left for the KV cache (a token takes {spec.bytes_per_token} bytes); "
@@ -77,16 +77,15 @@ def report(spec: CacheSpec, num_blocks: int, block_size: int) -> str:
     """One line on what the cache holds."""
     tokens = num_blocks * block_size
     size = tokens * spec.bytes_per_token / GIB
+    sessions = memory_plan.warm_sessions(num_blocks, block_size, SESSION_TOKENS)
     return (
         f"KV cache: {num_blocks} blocks of {block_size} tokens = {tokens} tokens, {size:.2f} GiB; "
-        f"{tokens // SESSION_TOKENS} sessions of {SESSION_TOKENS} tokens stay warm"
+        f"{sessions} sessions of {SESSION_TOKENS} tokens stay warm"
     )
 
 
 def _cpu_room(config: EngineConfig) -> int:
-    if config.cache.cpu_gib:
-        return int(config.cache.cpu_gib * GIB)
-    return min(CPU_MOST, int(CPU_SHARE * available_memory()))
+    return memory_plan.cpu_kv_room(config.cache.cpu_gib, available_memory())
 
 
 def available_memory() -> int:
@@ -123,5 +122,4 @@ def _cuda_room(config: EngineConfig, model: PreTrainedModel) -> int:
     peak = torch.cuda.max_memory_allocated(device) - before
     torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
-    reserve = int((1 - config.cache.gpu_memory_utilization) * total)
-    return max(0, free - reserve - peak)
+    return memory_plan.cuda_kv_room(total, free, peak, config.cache.gpu_memory_utilization)

@@ -1,0 +1,1 @@
+"""From weights to a live endpoint: check, plan, build, evaluate, register, deploy, roll back."""

@@ -1,0 +1,1 @@
+"""Which instances a model fits on, how many sessions stay warm there, and what it costs."""
