@@ -1,0 +1,1 @@
+"""How the image is made; none of it is in the image."""
