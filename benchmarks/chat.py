@@ -31,8 +31,8 @@ from benchmarks.records import PeerFailure, RunRecord
 from benchmarks.report import print_report, write_report
 from benchmarks.runner import TimeLimits, measure_peers
 from benchmarks.store import Results, write_results
-from benchmarks.workload import WorkloadSettings, chat_workload
 from cli.default_model import default_model_folder
+from pipelines.speed.workload import WorkloadSettings, chat_workload
 
 _RESULTS = Path(__file__).parent / "results"
 _QUICK = WorkloadSettings(sessions=2, turns=2, new_tokens=8)

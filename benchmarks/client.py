@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx2
 
-from benchmarks.errors import StreamBroken
-from benchmarks.records import Outcome, RunObserver, SilentObserver, TurnRecord
-from benchmarks.sse import DONE, EventDecoder, error_message, parse_event
-from benchmarks.workload import ChatWorkload, Conversation, Message, SessionScript
+from pipelines.speed.errors import StreamBroken
+from pipelines.speed.probe import Probe
+from pipelines.speed.records import (
+    LoadResult,
+    Outcome,
+    RunObserver,
+    SilentObserver,
+    TurnRecord,
+)
+from pipelines.speed.sse import EventDecoder, error_message
+from pipelines.speed.workload import ChatWorkload, Conversation, Message, SessionScript
 
 CONNECT_TIMEOUT_S = 30.0
 
@@ -39,15 +45,6 @@ class ServerTarget:
     model: str
     ignore_eos: bool = True
     stall_timeout_s: float = 600.0
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """What the load generator saw: turns sorted by session and turn, wall and own CPU seconds."""
-
-    turns: tuple[TurnRecord, ...]
-    wall_s: float
-    client_cpu_s: float
 
 
 def measure(
@@ -80,62 +77,6 @@ async def _measure(
     turns = tuple(sorted(load.turns, key=lambda turn: (turn.session, turn.turn)))
     wall = max((turn.finished_s for turn in turns), default=0.0)
     return LoadResult(turns, wall, cpu_s)
-
-
-@dataclass
-class _Probe:
-    """Gathers one answer while it streams."""
-
-    clock: Callable[[], float]
-    observer: RunObserver
-    sent_s: float = 0.0
-    event_times_s: list[float] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
-    usage: dict[str, Any] = field(default_factory=dict)
-    finished: bool = False
-
-    def take(self, data: str, arrived_s: float) -> None:
-        """Digest the data of one event."""
-        if data == DONE:
-            self.finished = True
-            return
-        event = parse_event(data)
-        if isinstance(event.get("usage"), dict):
-            self.usage = event["usage"]
-        for choice in event.get("choices") or ():
-            self._take_choice(choice, arrived_s)
-
-    def _take_choice(self, choice: object, arrived_s: float) -> None:
-        delta = choice.get("delta") or {} if isinstance(choice, dict) else None
-        if not isinstance(choice, dict) or not isinstance(delta, dict):
-            raise StreamBroken("an event holds a choice that is not a chat completion's delta")
-        piece = delta.get("content")
-        if isinstance(piece, str) and piece:
-            self.pieces.append(piece)
-            self.event_times_s.append(arrived_s)
-            self.observer.tokens_arrived(1)
-        if choice.get("finish_reason"):
-            self.finished = True
-
-    def record(
-        self, session: int, turn: int, outcome: Outcome, error: str | None = None
-    ) -> TurnRecord:
-        """The finished record; without a usable `usage`, events stand for tokens."""
-        counted = _count(self.usage, "completion_tokens")
-        return TurnRecord(
-            session=session,
-            turn=turn,
-            sent_s=self.sent_s,
-            event_times_s=tuple(self.event_times_s),
-            finished_s=self.clock(),
-            output_tokens=len(self.event_times_s) if counted is None else counted,
-            counted_by_server=counted is not None,
-            text="".join(self.pieces),
-            outcome=outcome,
-            prompt_tokens=_count(self.usage, "prompt_tokens"),
-            cached_tokens=_count(self.usage.get("prompt_tokens_details"), "cached_tokens"),
-            error=error,
-        )
 
 
 class _Load:
@@ -181,7 +122,7 @@ class _Load:
             conversation.answer(record.text)
 
     async def _turn(self, session: int, turn: int, messages: list[Message]) -> TurnRecord:
-        probe = _Probe(self._clock, self._observer)
+        probe = Probe(self._clock, self._observer)
         outcome, sentence = Outcome.CUT, None
         try:
             await self._stream(probe, messages)
@@ -194,7 +135,7 @@ class _Load:
             self._observer.turn_ended()
         return record
 
-    async def _stream(self, probe: _Probe, messages: list[Message]) -> None:
+    async def _stream(self, probe: Probe, messages: list[Message]) -> None:
         body = _request_body(self._target, messages, self._workload.settings.new_tokens)
         probe.sent_s = self._clock()
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
@@ -238,9 +179,3 @@ def _refusal(status: int, body: bytes) -> str:
         payload = None
     detail = payload.get("error") or payload.get("detail") if isinstance(payload, dict) else None
     return f"HTTP {status}" + (f": {error_message(detail)}" if detail else "")
-
-
-def _count(mapping: object, name: str) -> int | None:
-    """A non-negative integer out of `usage`, None for anything else."""
-    value = mapping.get(name) if isinstance(mapping, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,8 +1,7 @@
-"""What can go wrong while measuring.
+"""What can go wrong while measuring. One answer that fails is `pipelines.speed.errors`'s matter.
 
 BenchmarkError
-|-- PeerFailed      a peer cannot be started, or ended before it was told to
-|-- StreamBroken    one answer failed; the turn counts as an error, the run goes on
+|-- PeerFailed          a peer cannot be started, or ended before it was told to
 `-- ResultsUnreadable   a results file was not written by this package
 """
 
@@ -15,10 +14,6 @@ class BenchmarkError(Exception):
 
 class PeerFailed(BenchmarkError):
     """A peer could not be installed or started, or ended early."""
-
-
-class StreamBroken(BenchmarkError):
-    """An answer was refused, reported an error, or ended without its finish reason."""
 
 
 class ResultsUnreadable(BenchmarkError):

@@ -15,8 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from benchmarks.records import RunObserver
-from benchmarks.workload import WorkloadSettings
+from pipelines.speed.records import RunObserver
+from pipelines.speed.workload import WorkloadSettings
 
 # Drawing takes CPU time from the peer that is measured: twice a second is enough.
 _REFRESH_PER_SECOND = 2

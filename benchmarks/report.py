@@ -17,7 +17,8 @@ from rich.table import Table
 from benchmarks.errors import ResultsUnreadable
 from benchmarks.notes import CUT_MARK, notes
 from benchmarks.store import Results, read_results
-from benchmarks.summary import Latencies, Number, PeerSummary, ratio
+from benchmarks.summary import PeerSummary
+from pipelines.speed.summary import Latencies, Number, ratio
 
 _MISSING = "-"
 _ALL_TURNS = -1

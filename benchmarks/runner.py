@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from benchmarks.cpu_use import ForeignCpu
 from benchmarks.errors import BenchmarkError, PeerFailed
 from benchmarks.peers.interface import Peer
-from benchmarks.records import Outcome, PeerFailure, RunObserver, RunRecord, SilentObserver
-from benchmarks.workload import ChatWorkload, SessionScript, WorkloadSettings
+from benchmarks.records import PeerFailure, RunRecord
+from pipelines.speed.records import Outcome, RunObserver, SilentObserver
+from pipelines.speed.workload import ChatWorkload, SessionScript, WorkloadSettings
 
 # Unlike the workload's system prompt, so that no peer gets to know the latter early.
 _WARM_UP = ChatWorkload(

@@ -1,39 +1,19 @@
-"""From records to numbers. Every definition of the report is in this file.
+"""From the runs of a peer to the numbers of the report.
 
-Output tokens/s     all output tokens / wall time of the run, from the first request sent to the
-                    last answer finished. Tokens of cut and failed turns count: they were made.
-TTFT                from sending a request to its first piece of text.
-ITL                 from one piece of text to the next of the same answer.
-Time per token      (last piece - first piece) / (tokens - 1) of an answer, so that a server which
-                    sends several tokens at once gains nothing. Complete answers only.
-Cached share        cached prompt tokens / prompt tokens, where the server reports them.
-Percentile q of n   linear interpolation at rank q * (n - 1) of the sorted values, counted from 0
-                    (numpy's default). With 16 values p99 is nearly their maximum.
-Several repeats     each number is the median of the repeats' numbers; nothing is pooled.
+What a latency is, `pipelines/speed/summary.py` says. Several repeats: each number is the median of
+the repeats' numbers; nothing is pooled.
 """
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.records import Outcome, RunRecord, TurnRecord
-
-Number = float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latencies:
-    """Latencies over some turns, in seconds; None where there is nothing to measure."""
-
-    ttft_p50: Number
-    ttft_p99: Number
-    itl_p50: Number
-    itl_p99: Number
-    seconds_per_token_p50: Number
-    cached_share: Number
+from benchmarks.records import RunRecord
+from pipelines.speed.records import Outcome, TurnRecord
+from pipelines.speed.summary import Latencies, Number, latencies, ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,48 +52,10 @@ class PeerSummary:
         return ratio(self.by_turn[-1].ttft_p50, self.by_turn[0].ttft_p50)
 
 
-def percentile(values: Iterable[float], q: float) -> Number:
-    """Percentile by linear interpolation; `q` in [0, 1]. None for no values.
-
-    Raises:
-        ValueError: `q` outside [0, 1].
-    """
-    if not 0.0 <= q <= 1.0:
-        raise ValueError(f"q must be in [0, 1], got {q}")
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    rank = q * (len(ordered) - 1)
-    low, high = math.floor(rank), math.ceil(rank)
-    return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
-
-
-def ratio(numerator: Number, denominator: Number) -> Number:
-    """The quotient, None where either side is missing or the divisor is 0."""
-    if numerator is None or not denominator:
-        return None
-    return numerator / denominator
-
-
 def tokens_per_second(run: RunRecord) -> float:
     """Output tokens of all turns over the run's wall time."""
     tokens = sum(turn.output_tokens for turn in run.turns)
     return tokens / run.wall_s if run.wall_s > 0 else 0.0
-
-
-def latencies(turns: Sequence[TurnRecord]) -> Latencies:
-    """Latencies over `turns` of one run."""
-    ttfts = [ttft for turn in turns if (ttft := turn.ttft_s) is not None]
-    gaps = [gap for turn in turns for gap in turn.gaps_s]
-    per_token = [pace for turn in turns if (pace := turn.seconds_per_token) is not None]
-    return Latencies(
-        ttft_p50=percentile(ttfts, 0.5),
-        ttft_p99=percentile(ttfts, 0.99),
-        itl_p50=percentile(gaps, 0.5),
-        itl_p99=percentile(gaps, 0.99),
-        seconds_per_token_p50=percentile(per_token, 0.5),
-        cached_share=_cached_share(turns),
-    )
 
 
 def summarise(runs: Sequence[RunRecord], baseline: Sequence[RunRecord] = ()) -> PeerSummary:
@@ -157,30 +99,14 @@ def _of_turn(runs: Sequence[RunRecord], turn: int) -> Latencies:
 
 def _median_latencies(parts: Sequence[Latencies]) -> Latencies:
     """Field by field the median of `parts`."""
-    return Latencies(
-        ttft_p50=_median(parts, lambda part: part.ttft_p50),
-        ttft_p99=_median(parts, lambda part: part.ttft_p99),
-        itl_p50=_median(parts, lambda part: part.itl_p50),
-        itl_p99=_median(parts, lambda part: part.itl_p99),
-        seconds_per_token_p50=_median(parts, lambda part: part.seconds_per_token_p50),
-        cached_share=_median(parts, lambda part: part.cached_share),
-    )
+    names = [one.name for one in dataclasses.fields(Latencies)]
+    return Latencies(**{name: _median([getattr(part, name) for part in parts]) for name in names})
 
 
-def _median(parts: Sequence[Latencies], get: Callable[[Latencies], Number]) -> Number:
-    """Median of one field, over the parts that have it."""
-    known = [value for part in parts if (value := get(part)) is not None]
+def _median(values: Sequence[Number]) -> Number:
+    """Median of those that are known."""
+    known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
-
-
-def _cached_share(turns: Sequence[TurnRecord]) -> Number:
-    """Cached over all prompt tokens, of the turns for which the server reported both."""
-    known = [
-        (turn.cached_tokens, turn.prompt_tokens)
-        for turn in turns
-        if turn.cached_tokens is not None and turn.prompt_tokens is not None
-    ]
-    return ratio(sum(cached for cached, _ in known), sum(prompt for _, prompt in known))
 
 
 def _same_answers(complete: Sequence[TurnRecord], baseline: Sequence[RunRecord]) -> Number:

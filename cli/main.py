@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from cli import commands
+from cli import (
+    commands,
+    deploy,
+    model_check,
+    model_pack,
+    pipeline,
+    pipeline_run,
+    plan,
+    stack_commands,
+    up,
+)
 from cli.errors import CliError
 from cli.network import port_number
 from cli.terminal import survive_any_encoding
@@ -20,12 +30,15 @@ INTERNAL_ERROR = 70
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 (it failed), 2 (wrong arguments) or 130 (Ctrl-C)."""
+    """Run one command; the exit code is 0, 1 (it failed), 2 (wrong arguments) or 130 (Ctrl-C).
+
+    A command that answers a question by its exit code returns it.
+    """
     survive_any_encoding()
     args = _parser().parse_args(argv)
     try:
         with _leaving_cleanly_on(signal.SIGTERM, signal.SIGHUP):
-            args.command(args)
+            exit_code: int | None = args.command(args)
             sys.stdout.flush()
     except CliError as error:
         return _fail(str(error), error.exit_code)
@@ -42,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         what = f"{type(error).__name__}: {error}"
         return _fail(f"internal error: {what} (KEEPWARM_DEBUG=1 shows where)", INTERNAL_ERROR)
-    return 0
+    return exit_code or 0
 
 
 def _fail(sentence: str, exit_code: int) -> int:
@@ -72,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=commands.version())
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], None], about: str) -> _Parser:
+    def add(name: str, command: _Command, about: str) -> _Parser:
         made = subparsers.add_parser(name, help=about, description=about)
         made.set_defaults(command=command)
         return made
@@ -93,16 +106,66 @@ def _parser() -> argparse.ArgumentParser:
     chat.set_defaults(port=None)
     _add_chat(chat)
 
+    started = add("up", up.up, "Start the whole architecture on this machine, and chat with it.")
+    _add_model(started)
+    up.add_arguments(started)
+    _add_chat(started)
+    logs = add("logs", stack_commands.logs, "Show what the parts of the stack say.")
+    stack_commands.add_logs_arguments(logs)
+    add("down", stack_commands.down, "Stop the stack that runs on this machine.")
+
     add("settings", commands.settings, "Print every setting of server and engine as Markdown.")
 
-    model = add("model", commands.model_fetch, "The default model.")
-    actions = model.add_subparsers(required=True, metavar="ACTION")
-    fetch = actions.add_parser("fetch", help="make it in the cache folder and print its path")
-    fetch.add_argument("--output", metavar="FOLDER", help="make it there instead")
+    planned = "Show which instances a model fits on, how many sessions stay warm, what it costs."
+    plan.add_arguments(add("plan", plan.plan, planned))
+
+    _add_model_actions(add("model", commands.model_fetch, "Check and pack model artifacts."))
+    _add_deployment(add)
     return parser
 
 
+def _add_deployment(add: _Add) -> None:
+    """From weights to a live endpoint."""
+    here = pipeline.Action(
+        "run", pipeline_run.pipeline_run, "Run its steps here.", pipeline_run.add_arguments
+    )
+    piped = "Build, check, register: the pipeline in the account, or all of it here."
+    pipeline.add_actions(add("pipeline", _no_action, piped), here)
+    swapped = "Everything for new weights, with the image that serves."
+    pipeline.add_swap_arguments(add("swap", pipeline.swap, swapped))
+    deployed = "Bring an approved version to the endpoint, a canary first."
+    deploy.add_arguments(add("deploy", deploy.deploy, deployed))
+    returned = "Go back to the approved version before."
+    deploy.add_rollback_arguments(add("rollback", deploy.rollback, returned))
+    stated = "Show the endpoint, its version, its alarms and the pipeline's steps."
+    deploy.add_status_arguments(add("status", deploy.status, stated))
+    deleted = "Delete the endpoint and all that belongs to it; the versions stay."
+    deploy.add_delete_arguments(add("delete", deploy.delete, deleted))
+
+
+def _no_action(args: argparse.Namespace) -> None:
+    """Argparse asks for an action before it comes to this."""
+
+
+def _add_model_actions(parser: _Parser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def add(name: str, command: _Command, about: str) -> _Parser:
+        made = actions.add_parser(name, help=about, description=about)
+        made.set_defaults(command=command)
+        return made
+
+    fetch = add("fetch", commands.model_fetch, "Make the default model and print its path.")
+    fetch.add_argument("--output", metavar="FOLDER", help="make it there instead")
+    checked = "Check an artifact before an endpoint loads it, and write its manifest."
+    model_check.add_arguments(add("check", model_check.model_check, checked))
+    packed = "Check a model and lay it out as SageMaker expects it."
+    model_pack.add_arguments(add("pack", model_pack.model_pack, packed))
+
+
 _Parser = argparse.ArgumentParser
+_Command = Callable[[argparse.Namespace], int | None]
+_Add = Callable[[str, _Command, str], _Parser]
 
 
 def _add_model(parser: _Parser) -> None:

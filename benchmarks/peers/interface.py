@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from benchmarks.client import LoadResult
-from benchmarks.records import RunObserver
-from benchmarks.workload import ChatWorkload
+from pipelines.speed.records import LoadResult, RunObserver
+from pipelines.speed.workload import ChatWorkload
 
 
 class Peer(Protocol):

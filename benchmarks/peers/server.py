@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from benchmarks.client import LoadResult, ServerTarget, measure
+from benchmarks.client import ServerTarget, measure
 from benchmarks.errors import PeerFailed
 from benchmarks.process import ManagedProcess, free_port
-from benchmarks.records import RunObserver
-from benchmarks.workload import ChatWorkload
+from pipelines.speed.records import LoadResult, RunObserver
+from pipelines.speed.workload import ChatWorkload
 
 
 class ServerPeer(ABC):

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.client import LoadResult
 from benchmarks.errors import PeerFailed
 from benchmarks.machine import package_version
 from benchmarks.peers.static_job import job_to_json
 from benchmarks.process import ManagedProcess
-from benchmarks.records import RunObserver, TurnRecord, turn_from_json
-from benchmarks.workload import ChatWorkload
+from pipelines.speed.records import LoadResult, RunObserver, TurnRecord, turn_from_json
+from pipelines.speed.workload import ChatWorkload
 
 # The worker looks at the clock once a step; a step under way (a long prefill) is waited for.
 _STEP_GRACE_S = 180.0

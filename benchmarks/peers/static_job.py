@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from benchmarks.workload import ChatWorkload, SessionScript, WorkloadSettings
+from pipelines.speed.workload import ChatWorkload, SessionScript, WorkloadSettings
 
 
 def job_to_json(workload: ChatWorkload, time_limit_s: float) -> str:

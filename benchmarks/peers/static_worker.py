@@ -29,8 +29,8 @@ from transformers import (
 )
 
 from benchmarks.peers.static_job import job_from_json
-from benchmarks.records import Outcome, TurnRecord
-from benchmarks.workload import ChatWorkload, Conversation
+from pipelines.speed.records import Outcome, TurnRecord
+from pipelines.speed.workload import ChatWorkload, Conversation
 
 Send = Callable[[dict[str, Any]], None]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import httpx2
 
-from benchmarks.client import LoadResult, ServerTarget, measure
+from benchmarks.client import ServerTarget, measure
 from benchmarks.errors import PeerFailed
-from benchmarks.records import RunObserver
-from benchmarks.workload import ChatWorkload
+from pipelines.speed.records import LoadResult, RunObserver
+from pipelines.speed.workload import ChatWorkload
 
 _TIMEOUT_S = 10.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.machine import Machine
-from benchmarks.records import Outcome, RunRecord, TurnRecord
-from benchmarks.workload import WorkloadSettings
+from benchmarks.records import RunRecord
+from pipelines.speed.records import Outcome, TurnRecord
+from pipelines.speed.workload import WorkloadSettings
 
 MACHINE = Machine(
     measured_at="2026-11-22T10:20:30+00:00",

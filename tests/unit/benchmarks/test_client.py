@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.client import ServerTarget, measure
-from benchmarks.records import Outcome, TurnRecord
-from benchmarks.workload import WorkloadSettings, chat_workload
+from pipelines.speed.records import Outcome, TurnRecord
+from pipelines.speed.workload import WorkloadSettings, chat_workload
 from tests.unit.benchmarks.scripted_server import (
     Pause,
     Reply,

@@ -20,8 +20,8 @@ from benchmarks.peers.static_job import job_from_json, job_to_json
 from benchmarks.peers.transformers_serve import TransformersServePeer
 from benchmarks.peers.url import UrlPeer
 from benchmarks.process import ManagedProcess, free_port
-from benchmarks.records import SilentObserver
-from benchmarks.workload import WorkloadSettings, chat_workload
+from pipelines.speed.records import SilentObserver
+from pipelines.speed.workload import WorkloadSettings, chat_workload
 
 WORKLOAD = chat_workload(WorkloadSettings(sessions=2, turns=2, new_tokens=4, think_seconds=0.5))
 

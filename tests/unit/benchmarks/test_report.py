@@ -11,9 +11,10 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.errors import ResultsUnreadable
 from benchmarks.notes import notes
-from benchmarks.records import Outcome, PeerFailure
+from benchmarks.records import PeerFailure
 from benchmarks.report import by_turn, markdown, overview, print_report, write_report
 from benchmarks.store import Results, read_results, write_results
+from pipelines.speed.records import Outcome
 from tests.unit.benchmarks.records_for_tests import MACHINE, run, turn
 
 FAST = run(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from benchmarks.client import LoadResult
 from benchmarks.errors import PeerFailed
-from benchmarks.records import Outcome, PeerFailure, RunObserver, RunRecord, SilentObserver
+from benchmarks.records import PeerFailure, RunRecord
 from benchmarks.runner import TimeLimits, measure_peers
-from benchmarks.workload import ChatWorkload, WorkloadSettings, chat_workload
+from pipelines.speed.records import LoadResult, Outcome, RunObserver, SilentObserver
+from pipelines.speed.workload import ChatWorkload, WorkloadSettings, chat_workload
 from tests.unit.benchmarks.records_for_tests import turn
 
 WORKLOAD = chat_workload(WorkloadSettings(sessions=1, turns=1, new_tokens=3))

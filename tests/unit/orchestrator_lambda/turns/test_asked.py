@@ -27,7 +27,9 @@ def test_the_digest_is_of_the_request_alone() -> None:
     assert same.digest == ASKED.digest
 
 
-@pytest.mark.parametrize("key", [None, "a", "x" * 128, fresh_key()])
+@pytest.mark.parametrize(
+    "key", [None, "a", "x" * 128, pytest.param(fresh_key(), id="one of our own")]
+)
 def test_keys_that_may_be_stored(key: str | None) -> None:
     assert check_key(key) == key
 

@@ -1,0 +1,1 @@
+"""What a candidate must reach before it is registered: alone, and beside what serves today."""

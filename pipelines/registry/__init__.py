@@ -1,0 +1,1 @@
+"""Versions of the model: registered with what was measured, approved, found again."""

@@ -1,0 +1,1 @@
+"""How fast an endpoint answers: the chat workload, the load it makes, and what follows from it."""

@@ -1,0 +1,1 @@
+"""Everything the pipeline needs in an account, as one CloudFormation template."""

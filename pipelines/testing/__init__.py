@@ -1,0 +1,1 @@
+"""Public fakes for tests of pipelines: ours, and those of whoever builds on them."""
