@@ -68,7 +68,7 @@ class ChatClient:
             self._translate_errors(),
             self._session.get(f"{self.url}/v1/models", timeout=(CONNECT_S, CONNECT_S)) as response,
         ):
-            _raise_for_status(response)
+            raise_for_status(response)
             try:
                 return str(response.json()["data"][0]["id"])
             except (ValueError, LookupError, TypeError) as error:
@@ -90,7 +90,7 @@ class ChatClient:
                 stream=True,
                 timeout=(CONNECT_S, READ_S),
             )
-            _raise_for_status(response)
+            raise_for_status(response)
         return Answer(self, response)
 
     @contextmanager
@@ -192,7 +192,8 @@ def _error_of(error: Any, otherwise: str) -> ChatError:
     return ChatError(str(error.get("code", "error")), str(error.get("message", otherwise)))
 
 
-def _raise_for_status(response: requests.Response) -> None:
+def raise_for_status(response: requests.Response) -> None:
+    """Raise what the server says is wrong, as a ChatError."""
     if response.ok:
         return
     try:

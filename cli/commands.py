@@ -24,7 +24,7 @@ from cli.terminal import is_interactive, piped_text
 def run(args: argparse.Namespace) -> None:
     """Model, server, chat; the server ends with the chat."""
     reporter = Reporter()
-    model = _model_folder(args, reporter)
+    model = model_folder(args, reporter)
     with ServerProcess(model, reporter, args.port) as server:
         server.wait_ready()
         _chat(args, ChatClient(server.url), server.check_alive)
@@ -42,7 +42,7 @@ def chat(args: argparse.Namespace) -> None:
 
 def serve(args: argparse.Namespace) -> None:
     """Become the server."""
-    model = _model_folder(args, Reporter())
+    model = model_folder(args, Reporter())
     require_free(args.host, args.port)
     command = server_command(model, args.port)
     os.execve(command[0], command, server_environment(args.host))  # noqa: S606 (no shell wanted)
@@ -67,7 +67,12 @@ def version() -> str:
         return "keepwarm (not installed)"
 
 
-def _model_folder(args: argparse.Namespace, reporter: Reporter) -> Path:
+def model_folder(args: argparse.Namespace, reporter: Reporter) -> Path:
+    """The folder that --model names, looked at; without it the default model's, made if missing.
+
+    Raises:
+        CliError: it is no model folder.
+    """
     if args.model is None:
         return ensure_default_model(reporter)
     if not args.model:

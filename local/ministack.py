@@ -24,7 +24,7 @@ from botocore.config import Config
 
 REGION = "us-east-1"
 SERVICES = ("cloudwatch", "dynamodb", "kinesis", "s3", "sqs", "sts")
-_READY_PATH = "/_ministack/ready"
+READY_PATH = "/_ministack/ready"
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 10.0
 _PORTS_TRIED = 3
@@ -97,7 +97,7 @@ def _started(
     for _ in range(_PORTS_TRIED):
         port = _free_port()
         process = subprocess.Popen(
-            [command], env=_environment(port, data), stdout=output, stderr=output
+            [command], env=ministack_environment(port, data), stdout=output, stderr=output
         )
         url = f"http://127.0.0.1:{port}"
         try:
@@ -109,7 +109,7 @@ def _started(
     raise TimeoutError("ministack ended before it was ready; its log says why")
 
 
-def _environment(port: int, data: Path | None) -> dict[str, str]:
+def ministack_environment(port: int, data: Path | None) -> dict[str, str]:
     """Its variables: loopback alone, the services used here, nothing of ours but the path."""
     environment = {
         "PATH": os.environ.get("PATH", ""),
@@ -141,7 +141,7 @@ def _ready(process: subprocess.Popen[bytes], url: str) -> bool:
     deadline = time.monotonic() + _READY_WITHIN_S
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), opener.open(url + _READY_PATH, timeout=1):
+        with contextlib.suppress(OSError), opener.open(url + READY_PATH, timeout=1):
             return process.poll() is None
         if process.poll() is not None:
             return False
