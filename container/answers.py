@@ -13,10 +13,9 @@ import msgspec
 from container import codecs
 from container.context import RequestContext
 from container.engine_scope import RequestEngine
-from container.errors import NotAcceptable
 from container.generation import Generation, pieces_of
 from container.ledger import Piece
-from container.media_types import EVENT_STREAM, JSON, JSON_LINES, OCTET_STREAM, TEXT
+from container.media_types import EVENT_STREAM, JSON, JSON_LINES, OCTET_STREAM, TEXT, choose
 from container.protocols.openai_answer import openai_writer
 from container.protocols.request import GenerationRequest, Wire
 from container.protocols.sagemaker_answer import InputsWriter
@@ -24,6 +23,8 @@ from container.protocols.writer import AnswerHead, AnswerWriter
 from container.receipt import receipt_of
 from container.streaming import answer_events
 from serving.request import RequestOutput
+
+GENERATED = (JSON, EVENT_STREAM)  # the media types that generated text is written in
 
 
 @dataclass(kw_only=True)
@@ -60,8 +61,8 @@ def write_answer(
     if request.stream:
         events = answer_events(pieces, writer, context.ledger, context.heartbeat_s)
         return Reply(body=events, content_type=EVENT_STREAM)
-    if accept not in (JSON, EVENT_STREAM):
-        raise NotAcceptable(f"this answer is {JSON}; Accept asks for {accept}")
+    if accept not in GENERATED:  # the next best, if the client accepts it at all
+        choose(context.headers.get("Accept"), GENERATED, JSON)
     for piece in pieces:
         if piece is not None:
             context.ledger.note(piece)

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from container.context import Route
+from container.errors import NoBlocks
 from container.invocation import Invocation, error_response
 from container.logs import log_failure
 from container.media_types import JSON
@@ -54,6 +55,14 @@ def _add_platform_routes(app: Flask, runtime: Runtime) -> None:
     def metrics() -> Response:
         """Prometheus' text format."""
         return Response(runtime.telemetry.text(), content_type=CONTENT_TYPE)
+
+    @app.get("/kv")
+    def kv() -> Response:
+        """Who has how much of the KV cache, in blocks; 404 where there are none."""
+        usage = runtime.kv_usage()
+        if usage is None:
+            raise NoBlocks("what serves this model has no KV blocks to show")
+        return Response(msgspec.json.encode(usage), content_type=JSON)
 
     @app.get("/v1/models")
     def models() -> Response:

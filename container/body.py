@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gunicorn.http.errors import ParseException
+
 from container.errors import BodyTimeout, ClientGone, PayloadTooLarge
 from serving.errors import InvalidRequest
 
@@ -34,8 +36,10 @@ def read_body(source: ByteSource, content_length: int | None, limit: int) -> byt
         body, size = _read(source, limit)
     except TimeoutError:
         raise BodyTimeout("the body did not arrive in time") from None
+    except ParseException:
+        raise InvalidRequest("the body's transfer encoding is broken") from None
     except OSError as error:
-        # Gunicorn's own errors for a broken body are OSErrors without a number.
+        # Gunicorn tells the end of a connection within a body by one without a number.
         if error.errno is None:
             raise InvalidRequest("the body's transfer encoding is broken") from None
         raise ClientGone("the connection broke while the body was read") from None

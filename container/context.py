@@ -16,7 +16,9 @@ from werkzeug.datastructures import Headers
 
 from container.disconnect import ClientSocket
 from container.ledger import Ledger
+from container.protocols.conversation import label_of
 from container.protocols.request import REQUEST_ID, GenerationRequest
+from container.tracing import trace_id_of
 
 if TYPE_CHECKING:
     from container.engine_scope import RequestEngine
@@ -50,6 +52,7 @@ class RequestContext:
         ledger: what was generated so far, for the receipt, the log and the metrics.
         engine: the engine for the time of this request; None in the compatibility lane.
         session_id: the stateful session that the request belongs to.
+        trace_id: the trace that the caller says it belongs to; for the log.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class RequestContext:
         self.engine: RequestEngine | None = None
         self.ledger = Ledger(self.started)
         self.session_id: str | None = None
+        self.trace_id = trace_id_of(self.headers)
         self.session_expires: str | None = None
         self.request_processor = [RequestProcessor(self.headers)]
         self.system_properties = {
@@ -97,6 +101,14 @@ class RequestContext:
     def deadline(self) -> float:
         """`time.monotonic()` at which the answer is cut."""
         return self.started + (self._stream_deadline_s if self.streaming else self._deadline_s)
+
+    @property
+    def label(self) -> str:
+        """Its conversation, session or user, whichever it names first, as `GET /kv` shows it."""
+        request, session_id = self.request, self.session_id or ""
+        if request is None:
+            return label_of(session_id)
+        return label_of(request.conversation or session_id or request.user, request.cache_salt)
 
     def name(self, request_id: str | None) -> None:
         """Take over an id from the platform, if it has the form of one."""

@@ -14,7 +14,7 @@ from container.context import RequestContext
 from container.errors import ClientGone, EngineStalled
 from serving.engine.protocol import EngineClient, EngineState, GenerationStream
 from serving.errors import KeepwarmError, error_from_code
-from serving.request import EngineStats, FinishReason, ModelInfo, RequestOutput, Usage
+from serving.request import EngineStats, FinishReason, KVUsage, ModelInfo, RequestOutput, Usage
 from serving.sampling_params import SamplingParams
 from serving.tokenizer import Tokenizer
 
@@ -131,8 +131,9 @@ class RequestEngine:
         request_id: str | None = None,
         cache_salt: str = "",
         deadline: float | None = None,
+        label: str = "",
     ) -> RequestStream:
-        """Queue one sequence in the continuous batch; the request's deadline holds for it.
+        """Queue one sequence in the continuous batch, under the request's deadline and label.
 
         Raises what `EngineClient.submit` raises.
         """
@@ -143,6 +144,7 @@ class RequestEngine:
             request_id=request_id,
             cache_salt=cache_salt,
             deadline=limit if deadline is None else min(limit, deadline),
+            label=label or self._context.label,
         )
         stream = RequestStream(inner, self)
         self._streams.append(stream)
@@ -151,6 +153,10 @@ class RequestEngine:
     def stats(self) -> EngineStats:
         """The engine's latest snapshot."""
         return self._engine.stats()
+
+    def kv_usage(self, timeout: float = 1.0) -> KVUsage | None:
+        """Who has how much of the KV cache."""
+        return self._engine.kv_usage(timeout)
 
     def drain(self) -> None:
         """Drain the engine itself."""

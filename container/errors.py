@@ -8,6 +8,7 @@ serving.errors.KeepwarmError
 |   |-- UnsupportedMediaType     415 unsupported_media_type
 |   |-- SessionNotFound          404 session_not_found
 |   `-- SessionExpired           410 session_expired
+|-- NoBlocks                     404 no_kv_blocks
 |-- BodyTimeout                  408 request_timeout
 |-- ClientGone                   499 client_gone        (seen in the log only)
 |-- UserCodeError                500 user_code_error
@@ -59,6 +60,13 @@ class SessionExpired(InvalidRequest):
 
     status = 410
     code = "session_expired"
+
+
+class NoBlocks(KeepwarmError):
+    """What serves here has no KV blocks that could be shown."""
+
+    status = 404
+    code = "no_kv_blocks"
 
 
 class BodyTimeout(KeepwarmError):

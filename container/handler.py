@@ -8,6 +8,7 @@ an engine, those of SageMaker's toolkit when it returned anything else.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -19,7 +20,7 @@ from container import codecs, defaults
 from container.answers import Reply, plain_reply
 from container.context import RequestContext
 from container.engine_scope import RequestEngine
-from container.errors import UserCodeError
+from container.errors import InvalidJson, UserCodeError
 from container.lanes import BatchedLane, CompatibilityLane, Lane, settled
 from container.logs import log_failure
 from container.media_types import EVENT_STREAM, choose, decode_text, parse_content_type
@@ -33,6 +34,9 @@ log = logging.getLogger("keepwarm.handler")
 
 TRIO = ("input_fn", "predict_fn", "output_fn")
 ENGINE_METHODS = ("submit", "stats", "drain", "shutdown")
+# What a user's function may raise on purpose, and how a generator of its is told to end.
+EXPECTED = (KeepwarmError, BaseInferenceToolkitError, UnsupportedFormatError, GeneratorExit)
+UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
 
 
 class Handler:
@@ -175,19 +179,22 @@ class Handler:
 
 
 class _Blame(AbstractContextManager[None]):
-    """Turns what a user's function raises into UserCodeError, its traceback into the log."""
+    """Turns what a user's function raises into UserCodeError, its traceback into the log.
+
+    An exit too: it is the function's end, not the server's. A body that the model's own input_fn
+    found to be no JSON or no text is its sender's fault.
+    """
 
     def __init__(self, function: HandlerFunction, *, with_message: bool) -> None:
         self._function = function
         self._with_message = with_message
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        expected = KeepwarmError | BaseInferenceToolkitError | UnsupportedFormatError
-        if not isinstance(error, Exception) or isinstance(error, expected):
-            return
-        if not self._function.is_users:
+        if error is None or isinstance(error, EXPECTED) or not self._function.is_users:
             return
         name = self._function.name
+        if name == "input_fn" and isinstance(error, UNREADABLE):
+            raise InvalidJson(f"the model's {name} cannot read this body") from error
         log_failure(log, f"{name} of the model's code raised", error, self._with_message)
         raise UserCodeError(
             f"the model's {name} raised {type(error).__name__}; the log has its traceback"

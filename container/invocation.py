@@ -166,6 +166,7 @@ class Invocation:
             "status": self._status,
             "outcome": outcome,
             "request_id": context.request_id,
+            "trace_id": context.trace_id,
             "stream": context.streaming,
             "session": context.session_id is not None,
             "ms": round(ledger.elapsed_s * 1000, 1),

@@ -37,6 +37,7 @@ class Choice:
     texts: list[str] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[PositionLogprobs] = field(default_factory=list)
+    prompt_logprobs: list[PositionLogprobs] = field(default_factory=list)
     usage: Usage = NO_USAGE
     timings: Timings = field(default_factory=Timings)
     preemptions: int = 0
@@ -53,6 +54,7 @@ class Choice:
             self.texts.append(output.text)
         self.token_ids.extend(output.token_ids)
         self.logprobs.extend(output.logprobs or ())
+        self.prompt_logprobs.extend(output.prompt_logprobs or ())
         self.usage = output.usage
         self.timings = output.timings
         self.preemptions = output.preemptions

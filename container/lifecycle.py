@@ -72,7 +72,7 @@ class Lifecycle:
             if engine is not None:
                 self._wait_ready(engine)
                 self._warm_up(engine)
-        except Exception as error:  # the reason must be told whatever it is
+        except (Exception, SystemExit) as error:  # the reason must be told whatever it is
             self._fail(error)
             on_failure()
             return
@@ -95,7 +95,7 @@ class Lifecycle:
             for _ in stream:
                 pass
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         message = error.message if isinstance(error, KeepwarmError) else str(error)
         self._enter(Phase.FAILED, f"the start failed: {message}")
         log_failure(log, f"the start failed: {message}", error)

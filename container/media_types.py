@@ -61,7 +61,7 @@ def decode_text(body: bytes, media: MediaType) -> str | bytes:
         raise kind(
             f"the body must be {media.charset}: invalid byte at position {error.start}"
         ) from None
-    except LookupError:  # a codec that is none of text, such as hex
+    except (LookupError, UnicodeError):  # a codec of something else: hex, or "undefined"
         raise UnsupportedMediaType(f"charset {media.charset!r} is none of text") from None
 
 
@@ -76,41 +76,48 @@ def choose(accept: str | None, supported: Sequence[str] | None, default: str) ->
     Raises:
         NotAcceptable: nothing the client accepts can be produced.
     """
-    wanted = _preferences(accept)
-    if not wanted:
+    wanted, refused = _preferences(accept)
+    if not wanted and not refused:
         return default
+    options = [name for name in supported or [default] if name not in refused]
     for pattern in wanted:
-        if pattern == "*/*":
-            return default
         if supported is None and not pattern.endswith("/*"):
             return pattern
-        matches = [name for name in supported or [default] if _matches(pattern, name)]
+        matches = [name for name in options if _matches(pattern, name)]
         if matches:
             return default if default in matches else matches[0]
-    if supported is None:
+    if supported is None and wanted:
         return default
-    raise NotAcceptable(f"this can be answered as {', '.join(supported)}; Accept names none of it")
+    possible = ", ".join(supported or [default])
+    raise NotAcceptable(f"this can be answered as {possible}; Accept allows none of it")
 
 
-def _preferences(accept: str | None) -> list[str]:
-    """The patterns of an Accept header, the most wanted first; those with q=0 left out."""
+def _preferences(accept: str | None) -> tuple[list[str], set[str]]:
+    """The patterns of an Accept header, the most wanted first, and those that it excludes."""
     ranked: list[tuple[float, int, str]] = []
+    refused: set[str] = set()
     for position, item in enumerate((accept or "").split(",")):
         name, parameters = _split(item)
         quality = _quality(parameters.get("q", "1"))
         if name and quality > 0:
             ranked.append((-quality, position, name))
-    return [name for _, _, name in sorted(ranked)]
+        elif name:
+            refused.add(name)
+    return [name for _, _, name in sorted(ranked)], refused
 
 
 def _quality(text: str) -> float:
+    """A q-value; what is no number between 0 and 1 counts as 1, as if it were not there."""
     try:
-        return min(max(float(text), 0.0), 1.0)
+        value = float(text)
     except ValueError:
-        return 0.0
+        return 1.0
+    return value if 0 <= value <= 1 else 1.0
 
 
 def _matches(pattern: str, name: str) -> bool:
+    if pattern == "*/*":
+        return True
     if pattern.endswith("/*"):
         return name.startswith(pattern[:-1])
     return pattern == name

@@ -11,7 +11,7 @@ from container.settings import ContainerSettings
 from container.telemetry import Telemetry
 from serving.engine.protocol import EngineState
 from serving.errors import EngineUnavailable
-from serving.request import EngineStats, ModelInfo
+from serving.request import EngineStats, KVUsage, ModelInfo
 
 
 class Runtime:
@@ -36,6 +36,18 @@ class Runtime:
             sessions=lambda: len(self.store),
             serving=lambda: self.lifecycle.trouble() is None,
         )
+
+    def kv_usage(self) -> KVUsage | None:
+        """Who has how much of the KV cache; None for a model that is not served from blocks.
+
+        Raises:
+            EngineUnavailable: the engine is loading, stuck or dead.
+        """
+        engine = self.handler.engine
+        if engine is None:
+            self.lifecycle.check_open()
+            return None
+        return engine.kv_usage() if hasattr(engine, "kv_usage") else None
 
     def _info(self) -> ModelInfo | None:
         engine = self.handler.engine

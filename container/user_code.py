@@ -42,7 +42,8 @@ ARGUMENTS = {
 class HandlerFunction:
     """A function of the contract, and where it comes from.
 
-    Calling it passes the context too, if it has a parameter more than the contract's arguments.
+    Calling it passes the context too, if it has a positional parameter more than the contract's
+    arguments, or one by the keyword `context`.
     """
 
     name: str
@@ -50,9 +51,12 @@ class HandlerFunction:
     origin: str
     is_users: bool
     takes_context: bool
+    by_keyword: bool = False
 
     def __call__(self, *arguments: Any, context: RequestContext | None = None) -> Any:
         """The function's result."""
+        if self.by_keyword:
+            return self.function(*arguments, context=context)
         if self.takes_context:
             return self.function(*arguments, context)
         return self.function(*arguments)
@@ -67,13 +71,28 @@ def handler_function(
         ConfigError: it takes a number of arguments that is neither the contract's nor one more.
     """
     arguments = ARGUMENTS[name]
-    count = len(inspect.signature(function).parameters)
-    if count not in (len(arguments), len(arguments) + 1):
+    signature = inspect.signature(function)
+    by_keyword = _has_keyword(signature, "context")
+    takes_context = by_keyword or len(_positional(signature)) > len(arguments)
+    passed = (*arguments, "context") if takes_context and not by_keyword else arguments
+    try:
+        signature.bind(*passed, **({"context": None} if by_keyword else {}))
+    except TypeError as error:
         raise ConfigError(
-            f"{name} in {origin} takes {count} arguments; it must take "
+            f"{name} in {origin} is defined with {signature}; it must take "
             f"({', '.join(arguments)}) and may take a context after them"
-        )
-    return HandlerFunction(name, function, origin, is_users, count > len(arguments))
+        ) from error
+    return HandlerFunction(name, function, origin, is_users, takes_context, by_keyword)
+
+
+def _positional(signature: inspect.Signature) -> list[inspect.Parameter]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [item for item in signature.parameters.values() if item.kind in kinds]
+
+
+def _has_keyword(signature: inspect.Signature, name: str) -> bool:
+    item = signature.parameters.get(name)
+    return item is not None and item.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def load_user_functions(settings: ContainerSettings) -> dict[str, HandlerFunction]:
@@ -124,7 +143,7 @@ def _load_by_location(path: Path, folder: Path) -> ModuleType:
     sys.modules[MODULE_NAME] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[MODULE_NAME]
         raise ConfigError(f"{path} failed to load: {type(error).__name__}: {error}") from error
     return module

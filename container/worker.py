@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 from flask import Flask
+from gunicorn.http.errors import ParseException
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
+from container.malformed import answer_to_malformed
 from container.runtime import Runtime
 
 START_FAILED = 3  # gunicorn's own code for a worker that could not boot: the server stops
@@ -43,6 +48,23 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         """SIGTERM: begin to drain; a second one changes nothing."""
         if self.alive and self._drain.ident is None:
             self._drain.start()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what the parser refused as every other bad input is answered."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.info("no valid HTTP request: %s", type(exc).__name__)
+        with suppress(OSError):  # nobody is there any more
+            write_nonblock(client, answer_to_malformed(exc))
+
+    def is_parent_alive(self) -> bool:
+        """Whether the server's first process is there; without it nobody would end this one."""
+        alive: bool = super().is_parent_alive()
+        if not alive:
+            self.alive = False  # connections that are only kept alive do not hold it up
+            self.runtime.lifecycle.stop_now()
+        return alive
 
     def _drain_then_exit(self) -> None:
         self.runtime.lifecycle.drain()

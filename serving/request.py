@@ -34,6 +34,7 @@ class EngineRequest(msgspec.Struct, frozen=True, kw_only=True, tag="request"):
     prompt_token_ids: list[int]
     sampling: SamplingParams
     cache_salt: str = ""
+    label: str = ""  # whose request it is, as `KVUsage` tells it; "" for nobody's
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
@@ -45,7 +46,10 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PositionLogprobs(msgspec.Struct, frozen=True, array_like=True):
-    """Log-probabilities at one generated position: the chosen token and the likeliest ones."""
+    """Log-probabilities at one position: the chosen token and the likeliest ones.
+
+    In a prompt the chosen token is the one that stands there.
+    """
 
     chosen: TokenLogprob
     top: list[TokenLogprob]
@@ -67,11 +71,15 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delta"):
-    """What one step gave one request. The last one has a finish reason."""
+    """What one step gave one request. The last one has a finish reason.
+
+    `prompt_logprobs` go on where those of the deltas before ended, each position once.
+    """
 
     request_id: str
     token_ids: list[int] = []
     logprobs: list[PositionLogprobs] | None = None
+    prompt_logprobs: list[PositionLogprobs] | None = None
     finish_reason: FinishReason | None = None
     cached_tokens: int = 0
     preemptions: int = 0
@@ -92,7 +100,9 @@ class RequestOutput(msgspec.Struct, frozen=True, kw_only=True):
     """One increment of an answer, as the caller of the client sees it.
 
     `text` never ends in half a character nor in what may become a stop string. The last output
-    of a request has `finish_reason`; its timings are then complete.
+    of a request has `finish_reason`; its timings are then complete. The first one has all
+    `prompt_logprobs` of a request that asked for them: one for each token of the prompt but its
+    first, fewer only if the request ended before its prompt was computed.
     """
 
     request_id: str
@@ -100,6 +110,7 @@ class RequestOutput(msgspec.Struct, frozen=True, kw_only=True):
     token_ids: list[int]
     usage: Usage
     logprobs: list[PositionLogprobs] | None = None
+    prompt_logprobs: list[PositionLogprobs] | None = None
     finish_reason: FinishReason | None = None
     timings: Timings = Timings()
     preemptions: int = 0
@@ -127,6 +138,48 @@ class EngineStats(msgspec.Struct, frozen=True, kw_only=True):
     generated_tokens: int = 0
     preemptions: int = 0
     failed_steps: int = 0
+
+
+class KVSession(msgspec.Struct, frozen=True, kw_only=True):
+    """What one label has in the KV cache: the blocks that it was the last one to write or hit.
+
+    Attributes:
+        shared: those of its blocks that another label had before.
+        tokens: whose keys and values its blocks hold.
+        running: whether a sequence of it is in the batch now.
+        age_s: seconds since it last used a block; 0 while it runs.
+    """
+
+    label: str
+    blocks: int
+    shared: int
+    tokens: int
+    running: bool
+    age_s: float
+
+
+class KVUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of the KV cache, in blocks.
+
+    `total = free + cached + used`, and also `total = free + other + blocks of all sessions`.
+
+    Attributes:
+        free: hold nothing.
+        cached: held by no sequence, found again by their hash: warm.
+        used: held by running sequences.
+        shared: of the cached and used ones, those that more than one label has had.
+        sessions: the labels used last, the latest first; see `kv_cache.manager.MAX_SESSIONS`.
+        other: of the cached and used ones, those of no label or of one that is not listed.
+    """
+
+    block_size: int
+    total: int
+    free: int
+    cached: int
+    used: int
+    shared: int
+    sessions: list[KVSession]
+    other: int
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

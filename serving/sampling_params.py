@@ -20,6 +20,8 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         temperature: 0 is greedy.
         top_k: 0 keeps all.
         logprobs: None for none, else how many alternatives beside the chosen token (0..20).
+        prompt_logprobs: likewise for the prompt's tokens, all but the first. The whole prompt is
+            then computed, whatever is cached.
         seed: makes sampling repeatable, alone or in a batch; None draws from the shared generator.
         stop: strings that end the text and are not part of it.
         stop_token_ids: token ids that end the sequence, beside the model's own.
@@ -40,6 +42,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     seed: int | None = None
     logit_bias: dict[int, float] = {}
     logprobs: int | None = None
+    prompt_logprobs: int | None = None
     stop: tuple[str, ...] = ()
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
@@ -58,6 +61,8 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             _check_range("seed", self.seed, -MAX_SEED - 1, MAX_SEED)
         if self.logprobs is not None:
             _check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
+        if self.prompt_logprobs is not None:
+            _check_range("prompt_logprobs", self.prompt_logprobs, 0, MAX_LOGPROBS)
         for token_id, bias in self.logit_bias.items():
             _check_range("logit_bias", token_id, 0, MAX_COUNT)
             _check_range("logit_bias", bias, -100.0, 100.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,16 @@ class Tokenizer:
     def __init__(self, path: str | Path) -> None:
         from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-        loaded = AutoTokenizer.from_pretrained(
-            str(path), trust_remote_code=False, local_files_only=True
-        )
+        try:
+            loaded = AutoTokenizer.from_pretrained(
+                str(path), trust_remote_code=False, local_files_only=True
+            )
+        except Exception as error:  # a missing or spoilt file fails in many ways, none of them ours
+            reason = str(error).splitlines()[:1] or [type(error).__name__]
+            raise UnsupportedModel(
+                f"the tokenizer in {path} cannot be loaded ({reason[0]}); a model folder holds "
+                "tokenizer.json and tokenizer_config.json beside its weights"
+            ) from error
         if not isinstance(loaded, PreTrainedTokenizerFast):
             raise UnsupportedModel(
                 f"the tokenizer in {path} has no tokenizer.json (fast form); save one with "
@@ -53,6 +61,21 @@ class Tokenizer:
         Raises:
             InvalidRequest: the text holds half of a surrogate pair, which JSON can spell.
         """
+        ids: list[int] = self._encoding(text, add_special_tokens).ids
+        return ids
+
+    def encode_with_ends(
+        self, text: str, *, add_special_tokens: bool = False
+    ) -> tuple[list[int], list[int]]:
+        """Token ids of `text`, and the character at which each token ends; never falling.
+
+        Raises what `encode` raises.
+        """
+        encoding = self._encoding(text, add_special_tokens)
+        # Tokens that were put around the text stand nowhere in it: their offsets are 0.
+        return encoding.ids, list(itertools.accumulate((end for _, end in encoding.offsets), max))
+
+    def _encoding(self, text: str, add_special_tokens: bool) -> Any:
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -61,8 +84,7 @@ class Tokenizer:
                 "send both halves, or the character itself",
                 param="messages",
             ) from error
-        ids: list[int] = self._fast.encode(text, add_special_tokens=add_special_tokens).ids
-        return ids
+        return self._fast.encode(text, add_special_tokens=add_special_tokens)
 
     def decode(self, token_ids: list[int], *, skip_special_tokens: bool = True) -> str:
         """Text of `token_ids`; an incomplete character at the end becomes U+FFFD."""

@@ -115,9 +115,17 @@ class Fields:
         value = self._values.get(name)
         if value is None:
             return default
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if type(value) not in (int, float):
             raise self.wrong(name, "a number")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number):
+            raise InvalidRequest(
+                f"{self.param(name)} is too large for a number", param=self.param(name)
+            )
+        return number
 
     def boolean(self, name: str, default: bool = False) -> bool:
         """A boolean."""

@@ -34,7 +34,7 @@ def completion_logprobs(
     return {
         "tokens": tokens,
         "token_logprobs": [finite(position.chosen.logprob) for position in positions],
-        "top_logprobs": [_top_by_text(position, tokenizer) for position in positions],
+        "top_logprobs": [top_by_text(position, tokenizer) for position in positions],
         "text_offset": offsets,
     }
 
@@ -54,7 +54,7 @@ def _chat_token(token: TokenLogprob, tokenizer: Tokenizer) -> dict[str, Any]:
     }
 
 
-def _top_by_text(position: PositionLogprobs, tokenizer: Tokenizer) -> dict[str, float]:
+def top_by_text(position: PositionLogprobs, tokenizer: Tokenizer) -> dict[str, float]:
     """The likeliest tokens and the chosen one; of equal texts the likelier stays."""
     top: dict[str, float] = {}
     for token in [*position.top, position.chosen]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from container.protocols.continuation import Prompt
+from container.protocols.conversation import read_conversation
 from container.protocols.fields import Fields, is_list_of_integers, name_of
 from container.protocols.request import GenerationRequest, Wire
 from container.protocols.sampling import read_sampling
@@ -43,17 +44,22 @@ def parse_chat(body: dict[str, Any]) -> GenerationRequest:
 def parse_completion(body: dict[str, Any]) -> GenerationRequest:
     """A text completion request; raises InvalidRequest, its `param` naming the field at fault."""
     fields = Fields(body)
-    fields.refuse("echo", "the prompt is not repeated; put it before the answer yourself", False)
     fields.refuse("suffix", "text is generated after the prompt only", "")
     fields.refuse("best_of", "use n, and choose among the answers", 1, fields.raw("n"))
     max_tokens = fields.integer("max_tokens", DEFAULT_COMPLETION_TOKENS, low=0)
+    logprobs = fields.integer("logprobs", low=0)
+    echo = fields.boolean("echo")
     stream = fields.boolean("stream")
     return GenerationRequest(
         wire=Wire.COMPLETION,
         prompts=_prompts(fields),
         sampling=read_sampling(
-            fields, max_tokens=max_tokens, logprobs=fields.integer("logprobs", low=0)
+            fields,
+            max_tokens=max_tokens,
+            logprobs=logprobs,
+            prompt_logprobs=logprobs if echo else None,
         ),
+        echo=echo,
         stream=stream,
         include_usage=_include_usage(fields, stream),
         **_common(fields),
@@ -63,11 +69,12 @@ def parse_completion(body: dict[str, Any]) -> GenerationRequest:
 def _common(fields: Fields) -> dict[str, Any]:
     """What both formats read alike. `model` may be anything: one server serves one model."""
     fields.string("model")
-    fields.string("user")
     request_id = fields.string("request_id") if fields.has("request_id") else None
     return {
         "n": fields.integer("n", 1, low=1),
         "cache_salt": fields.string("cache_salt"),
+        "conversation": read_conversation(fields),
+        "user": fields.string("user"),
         "request_id": request_id,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from container.ledger import Choice, Ledger, Piece
+from container.protocols.echo import EchoedPrompt, echoed_prompt, prompt_logprobs
 from container.protocols.logprobs import chat_logprobs, completion_logprobs
 from container.protocols.request import GenerationRequest, Wire
 from container.protocols.writer import AnswerHead, AnswerWriter, Json
@@ -82,7 +83,7 @@ class ChatWriter:
 
 
 class CompletionWriter:
-    """Answers of `/v1/completions`."""
+    """Answers of `/v1/completions`; with `echo` a choice's first text begins with its prompt."""
 
     ends_with_done = True
 
@@ -107,28 +108,47 @@ class CompletionWriter:
     def chunk(self, piece: Piece) -> Json | None:
         """A chunk with the text of one output; the last one of a choice has its finish reason."""
         output = piece.output
-        if not output.text and not output.logprobs and not output.finished:
+        prompt = self._echo(piece.index)
+        if not output.text and not output.logprobs and not output.finished and prompt is None:
             return None
         logprobs = self._logprobs(piece.index, output.logprobs) if output.logprobs else None
-        return self._chunk(piece.index, output.text, output.finish_reason, logprobs)
+        content = _content(piece.index, output.text, logprobs, output.finish_reason)
+        if prompt is not None:
+            self._prepend(prompt, output.prompt_logprobs or [], content)
+        return {**self._envelope(), "choices": [content]}
 
     def closing(self, ledger: Ledger) -> Iterator[Json]:
         """The receipt chunk."""
-        chunk = self._chunk(0, "", None, None)
+        chunk = {**self._envelope(), "choices": [_content(0, "", None, None)]}
         yield _receipt_chunk(chunk, self._request, ledger, self._head)
 
-    def _chunk(self, index: int, text: str, finish: str | None, logprobs: Json | None) -> Json:
-        choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
-        return {**self._envelope(), "choices": [choice]}
-
     def _choice(self, choice: Choice) -> Json:
+        prompt = self._echo(choice.index)
         wanted = self._request.sampling.logprobs is not None
-        return {
-            "index": choice.index,
-            "text": choice.text,
-            "logprobs": self._logprobs(choice.index, choice.logprobs) if wanted else None,
-            "finish_reason": choice.finish_reason,
-        }
+        logprobs = self._logprobs(choice.index, choice.logprobs) if wanted else None
+        content = _content(choice.index, choice.text, logprobs, choice.finish_reason)
+        if prompt is not None:
+            self._prepend(prompt, choice.prompt_logprobs, content)
+        return content
+
+    def _echo(self, index: int) -> EchoedPrompt | None:
+        """The prompt that a choice begins with; None without `echo`, or when it has begun."""
+        if not self._request.echo or index in self._offsets:
+            return None
+        prompt = self._request.prompts[index // self._request.n]
+        echoed = echoed_prompt(prompt, self._head.tokenizer())
+        self._offsets[index] = len(echoed.text)
+        return echoed
+
+    def _prepend(
+        self, prompt: EchoedPrompt, positions: list[PositionLogprobs], content: Json
+    ) -> None:
+        content["text"] = prompt.text + content["text"]
+        if self._request.sampling.prompt_logprobs is None:
+            return
+        before = prompt_logprobs(prompt, positions, self._head.tokenizer())
+        after = content["logprobs"] or {}
+        content["logprobs"] = {name: before[name] + after.get(name, []) for name in before}
 
     def _logprobs(self, index: int, positions: list[PositionLogprobs]) -> Json:
         """Log-probabilities, the offsets going on where the choice's last ones ended."""
@@ -145,6 +165,11 @@ class CompletionWriter:
             "created": head.created,
             "model": head.model,
         }
+
+
+def _content(index: int, text: str, logprobs: Json | None, finish: str | None) -> Json:
+    """An entry of a completion's `choices`."""
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
 
 
 def openai_writer(request: GenerationRequest, head: AnswerHead) -> AnswerWriter:

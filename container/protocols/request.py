@@ -36,7 +36,11 @@ class GenerationRequest:
         continue_final_message: go on with the last message, of the assistant, from its last
             character, instead of beginning a new one. The answer is the new text alone.
         cache_salt: KV blocks are shared only under equal salts.
+        conversation: the name of the conversation that the request belongs to, if the body has it.
+        user: the client's own name for who asks.
         request_id: the client's own name for the request.
+        echo: put the prompt before the answer, its log-probabilities before the answer's
+            (completions).
         return_full_text: put the prompt before the answer (`inputs` format).
         details: describe every token (`inputs` format).
     """
@@ -50,7 +54,10 @@ class GenerationRequest:
     include_usage: bool = False
     continue_final_message: bool = False
     cache_salt: str = ""
+    conversation: str = ""
+    user: str = ""
     request_id: str | None = None
+    echo: bool = False
     return_full_text: bool = False
     details: bool = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from container.protocols.conversation import read_conversation
 from container.protocols.fields import Fields
 from container.protocols.request import GenerationRequest, Wire
 from serving.errors import InvalidRequest
@@ -27,7 +28,7 @@ def parse_inputs(body: dict[str, Any]) -> GenerationRequest:
         raise InvalidRequest("a streamed request takes a single string", param="inputs")
     parameters = Fields(fields.mapping("parameters"), prefix="parameters.")
     _refuse_parameters(parameters)
-    details = parameters.boolean("details")
+    details = _wants_details(parameters, stream)
     return GenerationRequest(
         wire=Wire.INPUTS,
         prompts=list(prompts),
@@ -36,8 +37,21 @@ def parse_inputs(body: dict[str, Any]) -> GenerationRequest:
         details=details,
         return_full_text=parameters.boolean("return_full_text"),
         cache_salt=fields.string("cache_salt"),
+        conversation=read_conversation(fields),
+        user=fields.string("user"),
         request_id=fields.string("request_id") if fields.has("request_id") else None,
     )
+
+
+def _wants_details(parameters: Fields, stream: bool) -> bool:
+    """Whether to describe every token; the prompt's are described only with the answer's."""
+    prefill = parameters.boolean("decoder_input_details")
+    if prefill and stream:
+        raise InvalidRequest(
+            "parameters.decoder_input_details is not streamed; leave stream out",
+            param="parameters.decoder_input_details",
+        )
+    return parameters.boolean("details") or prefill
 
 
 def _refuse_parameters(parameters: Fields) -> None:
@@ -45,7 +59,6 @@ def _refuse_parameters(parameters: Fields) -> None:
     parameters.refuse("best_of", "one answer is made for each input", 1)
     parameters.refuse("num_beams", "beam search is not done", 1)
     parameters.refuse("num_return_sequences", "one answer is made for each input", 1)
-    parameters.refuse("decoder_input_details", "prompt tokens are not described", False)
     parameters.refuse("grammar", "answers are free text")
     parameters.refuse("tools", "tool calls are not done by this server")
     parameters.refuse("truncate", "shorten the text yourself")
@@ -82,6 +95,7 @@ def _sampling(parameters: Fields, details: bool) -> SamplingParams:
         stop=(*parameters.strings("stop"), *parameters.strings("stop_sequences")),
         ignore_eos=parameters.boolean("ignore_eos_token"),
         logprobs=(top_tokens or 0) if details else None,
+        prompt_logprobs=0 if parameters.boolean("decoder_input_details") else None,
     )
 
 

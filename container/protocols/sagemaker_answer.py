@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from container.ledger import Choice, Ledger, Piece
+from container.protocols.echo import echoed_prompt, prefill_details
 from container.protocols.logprobs import finite
 from container.protocols.request import GenerationRequest
 from container.protocols.writer import AnswerHead, Json
@@ -99,7 +100,7 @@ class InputsWriter:
         tokens = [
             self._token(position.chosen.token_id, None, position) for position in choice.logprobs
         ]
-        details: Json = {"prefill": [], "tokens": tokens}
+        details: Json = {"prefill": self._prefill(choice), "tokens": tokens}
         if self._request.sampling.logprobs:
             details["top_tokens"] = [
                 [
@@ -113,6 +114,12 @@ class InputsWriter:
                 for position in choice.logprobs
             ]
         return details
+
+    def _prefill(self, choice: Choice) -> list[Json]:
+        if self._request.sampling.prompt_logprobs is None:
+            return []
+        prompt = echoed_prompt(self._request.prompts[choice.index], self._head.tokenizer())
+        return prefill_details(prompt, choice.prompt_logprobs)
 
     def _token(
         self, token_id: int | None, text: str | None, position: PositionLogprobs | None

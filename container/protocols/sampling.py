@@ -8,14 +8,21 @@ from container.protocols.fields import Fields
 from serving.errors import InvalidRequest
 from serving.sampling_params import SamplingParams
 
+MAX_ID_DIGITS = 10  # more are no token id, and of thousands Python would make no number
+
 
 def read_sampling(
-    fields: Fields, *, max_tokens: int | None, logprobs: int | None
+    fields: Fields,
+    *,
+    max_tokens: int | None,
+    logprobs: int | None,
+    prompt_logprobs: int | None = None,
 ) -> SamplingParams:
     """Sampling settings with OpenAI's defaults, and the extensions of open-source servers."""
     return SamplingParams(
         max_tokens=max_tokens,
         logprobs=logprobs,
+        prompt_logprobs=prompt_logprobs,
         temperature=fields.number("temperature", 1.0),
         top_p=fields.number("top_p", 1.0),
         top_k=_top_k(fields),
@@ -46,7 +53,7 @@ def _logit_bias(fields: Fields) -> dict[int, float]:
 
 
 def _token_id(fields: Fields, key: str) -> int:
-    if not key.isascii() or not key.isdecimal():
+    if not key.isascii() or not key.isdecimal() or len(key) > MAX_ID_DIGITS:
         raise InvalidRequest(
             f"the keys of logit_bias must be token ids such as '50256', got {key[:20]!r}",
             param=fields.param("logit_bias"),
@@ -59,4 +66,9 @@ def _bias(fields: Fields, value: Any) -> float:
         raise InvalidRequest(
             "the values of logit_bias must be numbers", param=fields.param("logit_bias")
         )
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        raise InvalidRequest(
+            "the values of logit_bias must be in [-100, 100]", param=fields.param("logit_bias")
+        ) from None

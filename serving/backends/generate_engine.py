@@ -24,10 +24,13 @@ from serving.request import (
     EngineStats,
     FinishReason,
     ModelInfo,
+    PositionLogprobs,
     SampledToken,
     TokenDelta,
 )
+from serving.runner.scoring import score_budget_for
 from serving.sampling import Sampler, SampleRow, SequenceSampling
+from serving.sampling.logprobs import prompt_logprobs
 from serving.scheduler.sequence import Sequence
 
 
@@ -62,8 +65,10 @@ class GenerateCore:
             self._end_current()
 
     def step(self) -> list[TokenDelta]:
-        """Give the oldest request its next token."""
+        """Give the oldest request its prompt's log-probabilities, or its next token."""
         sequence = next(iter(self._queue.values()))
+        if sequence.num_unscored:
+            return [self._score(sequence)]
         if sequence.request.sampling.max_tokens == 0:  # nothing is kept warm here
             return [self._finish(sequence, FinishReason.LENGTH, None)]
         generation = self._current or self._begin(sequence)
@@ -85,8 +90,21 @@ class GenerateCore:
             failed_steps=self._failed_steps,
         )
 
-    def _begin(self, sequence: Sequence) -> _Generation:
+    def kv_usage(self) -> None:
+        """There are no blocks to show."""
+
+    def _score(self, sequence: Sequence) -> TokenDelta:
+        self._steps += 1
         sequence.admitted_at = time.monotonic()
+        try:
+            scores = _score_prompt(self._model, sequence.request, self._info.vocab_size)
+        except Exception as error:
+            return self._fail(sequence, error)
+        sequence.score(sequence.prompt_len)
+        return sequence.delta(None, scores)
+
+    def _begin(self, sequence: Sequence) -> _Generation:
+        sequence.admitted_at = sequence.admitted_at or time.monotonic()
         self._current = _Generation(self._model, self._sampler, sequence)
         return self._current
 
@@ -118,6 +136,23 @@ class GenerateCore:
         if self._current is not None:
             self._current.stop()
             self._current = None
+
+
+@torch.inference_mode()
+def _score_prompt(
+    model: PreTrainedModel, request: EngineRequest, vocab_size: int
+) -> list[PositionLogprobs]:
+    """Log-probabilities of the prompt's tokens, by one forward for as many as memory allows."""
+    tokens = request.prompt_token_ids
+    ids = torch.tensor([tokens], device=model.device)
+    at_once = score_budget_for(vocab_size)
+    scores: list[PositionLogprobs] = []
+    for start in range(0, len(tokens) - 1, at_once):
+        rows = torch.arange(start, min(start + at_once, len(tokens) - 1), device=model.device)
+        logits = model(input_ids=ids, use_cache=False, logits_to_keep=rows).logits[0]
+        following = tokens[start + 1 : start + 1 + len(rows)]
+        scores += prompt_logprobs(logits, following, request.sampling.prompt_logprobs or 0)
+    return scores
 
 
 class _Generation:

@@ -9,6 +9,7 @@ from serving.sampling_params import SamplingParams
 MIN_RETRY_MS = 200
 MAX_RETRY_MS = 30_000
 MAX_SALT_CHARACTERS = 1024
+MAX_LABEL_CHARACTERS = 64
 
 
 def check_salt(salt: str) -> None:
@@ -21,6 +22,19 @@ def check_salt(salt: str) -> None:
         raise InvalidRequest(
             f"cache_salt must be valid Unicode of at most {MAX_SALT_CHARACTERS} characters",
             param="cache_salt",
+        )
+
+
+def check_label(label: str) -> None:
+    """Refuse a label that could not be shown.
+
+    Raises:
+        InvalidRequest: too long, or more than printable ASCII.
+    """
+    if len(label) > MAX_LABEL_CHARACTERS or not (label.isascii() and label.isprintable()):
+        raise InvalidRequest(
+            f"label must be printable ASCII of at most {MAX_LABEL_CHARACTERS} characters",
+            param="label",
         )
 
 

@@ -21,6 +21,7 @@ from serving.runner import loader, sizing
 from serving.runner.bind import bind
 from serving.runner.model_runner import ModelRunner
 from serving.runner.probe import probe
+from serving.runner.scoring import score_budget_for
 from serving.sampling import Sampler
 from serving.scheduler.scheduler import Scheduler
 
@@ -90,6 +91,7 @@ def _paged_core(
         max_num_seqs=config.scheduler.max_num_seqs,
         token_budget=sizing.token_budget_for(config, device),
         long_prefill_share=config.scheduler.long_prefill_share,
+        score_budget=score_budget_for(info.vocab_size),
     )
     runner = ModelRunner(bound.model, Sampler())
     core = EngineCore(

@@ -9,8 +9,8 @@ import time
 from typing import Self
 
 from serving.config import EngineConfig, SchedulerConfig
-from serving.engine.admission import Backlog, check_fits, check_salt
-from serving.engine.core import Core
+from serving.engine.admission import Backlog, check_fits, check_label, check_salt
+from serving.engine.inquiry import Inquiry
 from serving.engine.messages import (
     Abort,
     Failed,
@@ -19,14 +19,15 @@ from serving.engine.messages import (
     Outbound,
     Ready,
     Step,
+    TellKVUsage,
 )
 from serving.engine.output import OutputAssembler
 from serving.engine.protocol import EngineState
 from serving.engine.stream import Stream
 from serving.engine.transcript import TranscriptCache
-from serving.engine.transport import ProcessTransport, ThreadTransport, Transport
+from serving.engine.transport import ProcessTransport, Transport
 from serving.errors import EngineDead, EngineDraining, EngineUnavailable, InvalidRequest
-from serving.request import EngineRequest, EngineStats, FinishReason, ModelInfo
+from serving.request import EngineRequest, EngineStats, FinishReason, KVUsage, ModelInfo
 from serving.sampling_params import SamplingParams
 from serving.tokenizer import Tokenizer
 
@@ -58,6 +59,7 @@ class Client:
         self._prompts: dict[str, tuple[str, str]] = {}
         self._info: ModelInfo | None = None
         self._stats = EngineStats()
+        self._kv_usage = Inquiry(transport.send)
         self._failure: str | None = None
         self._draining = False
         self._closed = False
@@ -102,10 +104,12 @@ class Client:
         request_id: str | None = None,
         cache_salt: str = "",
         deadline: float | None = None,
+        label: str = "",
     ) -> Stream:
         """See EngineClient.submit."""
         info = self.model_info
         check_salt(cache_salt)
+        check_label(label)
         token_ids = (
             self._transcripts.encode(prompt, cache_salt) if isinstance(prompt, str) else prompt
         )
@@ -125,7 +129,11 @@ class Client:
             if isinstance(prompt, str):
                 self._prompts[key] = (prompt, cache_salt)
         request = EngineRequest(
-            request_id=key, prompt_token_ids=token_ids, sampling=params, cache_salt=cache_salt
+            request_id=key,
+            prompt_token_ids=token_ids,
+            sampling=params,
+            cache_salt=cache_salt,
+            label=label,
         )
         try:
             self._transport.send(request)
@@ -138,6 +146,12 @@ class Client:
     def stats(self) -> EngineStats:
         """See EngineClient.stats."""
         return self._stats
+
+    def kv_usage(self, timeout: float = 1.0) -> KVUsage | None:
+        """See EngineClient.kv_usage."""
+        if self._info is None or self._failure is not None:
+            raise self._not_ready()
+        return self._kv_usage.get(timeout)
 
     def drain(self) -> None:
         """See EngineClient.drain."""
@@ -189,6 +203,8 @@ class Client:
                     stream = self._streams.get(delta.request_id)
                     if stream is not None:
                         stream.feed(delta)
+            case TellKVUsage(usage):
+                self._kv_usage.answer(usage)
             case Heartbeat(busy_s):
                 self._busy_s = busy_s
             case Loading(phase):
@@ -200,6 +216,7 @@ class Client:
 
     def _on_end(self, how: str) -> None:
         """The engine is gone: everything under way ends with a typed error."""
+        self._kv_usage.end()
         if self._closed:
             return
         self._failure = self._failure or how
@@ -281,12 +298,3 @@ class ProcessEngineClient(Client):
                 break
             time.sleep(0.02)
         return self.model_info
-
-
-class LocalEngineClient(Client):
-    """The engine's loop on a thread of this process: tests, offline use, fake runners."""
-
-    def __init__(
-        self, core: Core, info: ModelInfo, tokenizer: Tokenizer, scheduler: SchedulerConfig
-    ) -> None:
-        super().__init__(ThreadTransport(core, info), tokenizer, scheduler)

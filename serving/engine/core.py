@@ -9,7 +9,15 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from serving.request import EngineRequest, EngineStats, FinishReason, SampledToken, TokenDelta
+from serving.request import (
+    EngineRequest,
+    EngineStats,
+    FinishReason,
+    KVUsage,
+    PositionLogprobs,
+    SampledToken,
+    TokenDelta,
+)
 from serving.runner.interface import DeviceLost, Runner
 from serving.scheduler.output import RunnerOutput, ScheduledChunk
 from serving.scheduler.scheduler import Scheduler
@@ -36,6 +44,9 @@ class Core(Protocol):
 
     def stats(self) -> EngineStats:
         """A snapshot of queues and counters."""
+
+    def kv_usage(self) -> KVUsage | None:
+        """A snapshot of the KV cache; None where there are no blocks."""
 
 
 class EngineCore:
@@ -102,26 +113,33 @@ class EngineCore:
         sequence = self._scheduler.get(chunk.request_id)
         if sequence is None:
             return None
+        scores = result.prompt_logprobs.get(chunk.request_id)
         if chunk.samples:
-            return self._append(sequence, result.sampled[chunk.request_id])
-        if sequence.num_uncomputed == 0:  # max_tokens = 0: the prompt is warm, nothing to say
-            return self._finish(sequence, FinishReason.LENGTH, None)
-        return None
+            return self._append(sequence, result.sampled[chunk.request_id], scores)
+        if sequence.num_uncomputed == 0:  # max_tokens = 0: the prompt is warm, no token to tell
+            return self._finish(sequence, FinishReason.LENGTH, None, scores)
+        return sequence.delta(None, scores) if scores else None
 
-    def _append(self, sequence: Sequence, token: SampledToken) -> TokenDelta:
+    def _append(
+        self, sequence: Sequence, token: SampledToken, scores: list[PositionLogprobs] | None
+    ) -> TokenDelta:
         sequence.append(token.token_id)
         self._generated_tokens += 1
         reason = sequence.finish_reason(token.token_id, self._eos, self._max_model_len)
         if reason is not None:
-            return self._finish(sequence, reason, token)
-        return sequence.delta(token)
+            return self._finish(sequence, reason, token, scores)
+        return sequence.delta(token, scores)
 
     def _finish(
-        self, sequence: Sequence, reason: FinishReason, token: SampledToken | None
+        self,
+        sequence: Sequence,
+        reason: FinishReason,
+        token: SampledToken | None,
+        scores: list[PositionLogprobs] | None,
     ) -> TokenDelta:
         self._scheduler.finish(sequence.request_id, reason)
         self._count(sequence)
-        return sequence.final_delta(reason, token)
+        return sequence.final_delta(reason, token, scores)
 
     def _count(self, sequence: Sequence) -> None:
         """Add a sequence's prompt to the totals when it leaves, unless it never began."""
@@ -156,3 +174,7 @@ class EngineCore:
             preemptions=self._scheduler.num_preemptions,
             failed_steps=self._failed_steps,
         )
+
+    def kv_usage(self) -> KVUsage:
+        """Who has how much of the KV cache; built when it is asked for, never in a step."""
+        return self._scheduler.kv_usage()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from serving.engine.core import Core
-from serving.engine.messages import Abort, Inbound, Outbound, Step, Stop
+from serving.engine.messages import Abort, AskKVUsage, Inbound, Outbound, Step, Stop, TellKVUsage
 from serving.request import EngineRequest
 
 Receive = Callable[[bool], list[Inbound]]
@@ -57,6 +57,8 @@ class EngineLoop:
                     for request_id in request_ids:
                         self._core.abort(request_id)
                     self._send(Step([], self._core.stats()))
+                case AskKVUsage():
+                    self._send(TellKVUsage(self._core.kv_usage()))
                 case Stop():
                     return False
         return True

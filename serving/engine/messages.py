@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from serving.request import EngineRequest, EngineStats, ModelInfo, TokenDelta
+from serving.request import EngineRequest, EngineStats, KVUsage, ModelInfo, TokenDelta
 
 
 class Abort(msgspec.Struct, frozen=True, tag="abort"):
     """Forget these requests."""
 
     request_ids: list[str]
+
+
+class AskKVUsage(msgspec.Struct, frozen=True, tag="ask_kv_usage"):
+    """Tell who has how much of the KV cache."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -43,14 +47,20 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     stats: EngineStats
 
 
+class TellKVUsage(msgspec.Struct, frozen=True, tag="tell_kv_usage"):
+    """The answer to `AskKVUsage`; None where there are no blocks."""
+
+    usage: KVUsage | None
+
+
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """Sent once a second whatever the loop does; `busy_s` is the age of the running step."""
 
     busy_s: float
 
 
-Inbound = EngineRequest | Abort | Stop
-Outbound = Loading | Ready | Failed | Step | Heartbeat
+Inbound = EngineRequest | Abort | AskKVUsage | Stop
+Outbound = Loading | Ready | Failed | Step | TellKVUsage | Heartbeat
 
 encoder = msgspec.msgpack.Encoder()
 inbound_decoder = msgspec.msgpack.Decoder(Inbound)

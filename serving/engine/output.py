@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from serving.engine.detokenizer import IncrementalDecoder
+from serving.engine.detokenizer import REPLACEMENT, IncrementalDecoder
 from serving.engine.stop_strings import StopStrings
 from serving.request import (
     FinishReason,
@@ -40,6 +40,7 @@ class OutputAssembler:
     A token is given with the output in which the last of its text is shown; one whose text is
     held back (half a character, the beginning of a stop string) waits with it. At the end:
 
+    - half a character is not shown where the answer was cut off in it; its tokens are given;
     - the token that ended the sequence (end-of-sequence, stop token) is given and has no text;
     - a stop string, and tokens that spell nothing but it, are not given; a token that spells the
       end of the text and the beginning of the stop string is;
@@ -63,6 +64,9 @@ class OutputAssembler:
         self.final: RequestOutput | None = None
         self._closing_ids = frozenset(eos_token_ids).union(params.stop_token_ids)
         self._wants_logprobs = params.logprobs is not None
+        self._prompt_logprobs: list[PositionLogprobs] | None = (
+            None if params.prompt_logprobs is None else []
+        )
         self._decoder = IncrementalDecoder(tokenizer, prompt_token_ids)
         self._stops = StopStrings(params.stop)
         self._waiting: deque[_Token] = deque()
@@ -126,6 +130,8 @@ class OutputAssembler:
         self._cached = max(self._cached, delta.cached_tokens)
         self._preemptions = max(self._preemptions, delta.preemptions)
         self._timings = delta.timings or self._timings
+        if self._prompt_logprobs is not None:
+            self._prompt_logprobs.extend(delta.prompt_logprobs or ())
 
     def _closes(self, delta: TokenDelta) -> bool:
         """Whether the delta's last token ended the sequence."""
@@ -158,9 +164,9 @@ class OutputAssembler:
     ) -> RequestOutput:
         """The last output: `shown`, and what was held back unless a stop string cuts it off."""
         if not self.stopped_by_text:
-            shown += self._stops.feed(self._decoder.finish()) + self._stops.finish()
+            shown += self._stops.feed(self._tail(reason)) + self._stops.finish()
         tokens = self._add(shown)
-        if not self.stopped_by_text:  # half a character at the end is shown, and so spelled
+        if not self.stopped_by_text:
             self._spelling = len(self.output_token_ids)
         for token in self._waiting:
             if not self.stopped_by_text or token.start < self._shown:
@@ -171,6 +177,11 @@ class OutputAssembler:
             shown, tokens, reason=reason, error_code=error_code, error_message=error_message
         )
         return self.final
+
+    def _tail(self, reason: FinishReason) -> str:
+        """What the decoder held back; where the answer was cut, not the half of a character."""
+        tail = self._decoder.finish()
+        return tail if reason is FinishReason.STOP else tail.rstrip(REPLACEMENT)
 
     def _show(self, shown: str) -> RequestOutput | None:
         tokens = self._add(shown)
@@ -199,6 +210,8 @@ class OutputAssembler:
         error_message: str | None = None,
     ) -> RequestOutput:
         logprobs = [token.logprobs for token in tokens if token.logprobs is not None]
+        # There is no output before the prompt is computed: the first one has them all.
+        prompt_logprobs, self._prompt_logprobs = self._prompt_logprobs, None
         return RequestOutput(
             request_id=self.request_id,
             text=shown,
@@ -209,6 +222,7 @@ class OutputAssembler:
                 cached_tokens=self._cached,
             ),
             logprobs=logprobs if self._wants_logprobs else None,
+            prompt_logprobs=prompt_logprobs,
             finish_reason=reason,
             timings=self._timings,
             preemptions=self._preemptions,

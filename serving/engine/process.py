@@ -33,6 +33,7 @@ from serving.errors import KeepwarmError
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
+LINGER_MS = 2000  # to deliver the last words
 
 
 def main(address: str) -> int:
@@ -52,6 +53,7 @@ def main(address: str) -> int:
         return 1
     finally:
         outbox.close()
+        context.destroy()  # waits until what was sent has left
     return 0
 
 
@@ -71,18 +73,19 @@ def _serve(
 
 
 class _Outbox:
-    """A PUSH socket that two threads may use."""
+    """A PUSH socket that two threads may use. What is sent after `close` goes nowhere."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, 0)
-        self._socket.setsockopt(zmq.LINGER, 2000)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.connect(address)
         self._lock = threading.Lock()
 
     def send(self, message: Outbound) -> None:
         with self._lock:
-            self._socket.send(encoder.encode(message))
+            if not self._socket.closed:
+                self._socket.send(encoder.encode(message))
 
     def close(self) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """The one door to an engine: what the container, the benchmarks and the tests program against.
 
 Implementations: `client.ProcessEngineClient` (the engine in its own process),
-`client.LocalEngineClient` (on a thread of this one), `serving.testing.FakeEngine` (no model).
+`local.LocalEngineClient` (on a thread of this one), `serving.testing.FakeEngine` (no model).
 All methods are safe to call from any thread.
 """
 
@@ -11,7 +11,7 @@ import enum
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from serving.request import EngineStats, ModelInfo, RequestOutput
+from serving.request import EngineStats, KVUsage, ModelInfo, RequestOutput
 from serving.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class EngineClient(Protocol):
         request_id: str | None = None,
         cache_salt: str = "",
         deadline: float | None = None,
+        label: str = "",
     ) -> GenerationStream:
         """Queue one sequence and return at once.
 
@@ -86,6 +87,7 @@ class EngineClient(Protocol):
             request_id: made up when None; must not be in use.
             cache_salt: prompts share KV blocks only under equal salts (a tenant's id).
             deadline: `time.monotonic()` at which the answer is cut with FinishReason.DEADLINE.
+            label: whose blocks they are in `kv_usage`; no secret and no name, for it is shown.
 
         Raises:
             ContextLengthExceeded: prompt plus max_tokens can never fit.
@@ -96,6 +98,16 @@ class EngineClient(Protocol):
 
     def stats(self) -> EngineStats:
         """The engine's latest snapshot; costs nothing and never waits."""
+
+    def kv_usage(self, timeout: float = 1.0) -> KVUsage | None:
+        """Who has how much of the KV cache, asked of the engine between two steps.
+
+        None where there are no blocks. While a step lasts longer than `timeout` seconds, the
+        answer before this one.
+
+        Raises:
+            EngineUnavailable: loading or dead, or no answer in that time and none before.
+        """
 
     def drain(self) -> None:
         """Take no new work; what runs goes on."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -81,9 +82,9 @@ class ProcessTransport:
 
     def send(self, message: Inbound) -> None:
         """Hand a message to the engine; lost silently after its end, which `on_end` tells."""
-        with self._lock:
+        with self._lock, suppress(zmq.Again):  # nobody at the other end
             if not self._closing.is_set():
-                self._outgoing.send(encoder.encode(message))
+                self._outgoing.send(encoder.encode(message), zmq.NOBLOCK)
 
     def close(self) -> None:
         """Stop the engine, kindly for two seconds; takes its sockets and folder away."""
@@ -105,9 +106,10 @@ class ProcessTransport:
 
     def _read(self, on_message: OnMessage, on_end: OnEnd) -> None:
         while not self._closing.is_set():
+            status = self._process.poll()  # asked first: its last words are then on their way
             if self._incoming.poll(POLL_MS):
                 on_message(outbound_decoder.decode(self._incoming.recv()))
-            elif (status := self._process.poll()) is not None:
+            elif status is not None:
                 on_end(f"the engine process ended with status {status}")
                 return
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from serving.kv_cache.block_hash import BlockHash
+from serving.kv_cache.owners import Owners
 
 
 class KVBlock:
@@ -86,6 +87,8 @@ class BlockPool:
 
     def __init__(self, num_blocks: int, *, stride: int = 64) -> None:
         self.blocks = [KVBlock(block_id) for block_id in range(num_blocks)]
+        self.owners = Owners(num_blocks)
+        self.num_warm = 0
         self._free = FreeList()
         self._by_hash: dict[BlockHash, KVBlock] = {}
         for start in range(min(stride, num_blocks)):
@@ -113,18 +116,23 @@ class BlockPool:
             return None
         return block
 
-    def hold(self, block: KVBlock) -> None:
+    def hold(self, block: KVBlock, label: str = "") -> None:
         """Add one reference to a block, taking it off the free list if it was free."""
         if block.ref_count == 0:
             self._free.remove(block)
+            self.num_warm -= block.block_hash is not None
         block.ref_count += 1
+        self.owners.take(block.block_id, label)
 
-    def allocate(self, count: int, *, after: KVBlock | None = None) -> list[KVBlock]:
+    def allocate(
+        self, count: int, *, after: KVBlock | None = None, label: str = ""
+    ) -> list[KVBlock]:
         """Take `count` free blocks, blank ones first; their old hashes are forgotten.
 
         Args:
             count: must not be above `num_free`; the caller checks.
             after: the block before them in the sequence; its right-hand neighbour is preferred.
+            label: whose they are, for `owners`.
         """
         taken: list[KVBlock] = []
         for _ in range(count):
@@ -132,6 +140,7 @@ class BlockPool:
             self._free.remove(block)
             self._forget(block)
             block.ref_count = 1
+            self.owners.take(block.block_id, label)
             taken.append(block)
             after = block
         return taken
@@ -144,15 +153,20 @@ class BlockPool:
                 continue
             if block.block_hash is None:
                 self._free.push_front(block)
+                self.owners.drop(block.block_id)
             else:
                 self._free.push_back(block)
+                self.num_warm += 1
 
-    def register(self, block: KVBlock, block_hash: BlockHash, token_ids: Sequence[int]) -> None:
-        """Make a full, held block findable; the first block under a hash keeps it."""
-        if block.block_hash is None and block_hash not in self._by_hash:
-            block.block_hash = block_hash
-            block.token_ids = tuple(token_ids)
-            self._by_hash[block_hash] = block
+    def register(self, block: KVBlock, block_hash: BlockHash, token_ids: Sequence[int]) -> bool:
+        """Make a full, held block findable; False, for the first block under a hash keeps it."""
+        if block.block_hash is not None or block_hash in self._by_hash:
+            return False
+        block.block_hash = block_hash
+        block.token_ids = tuple(token_ids)
+        self._by_hash[block_hash] = block
+        self.owners.hash(block.block_id)
+        return True
 
     def forget_all(self) -> None:
         """Drop every hash: what the blocks hold is no longer trusted."""
@@ -167,10 +181,15 @@ class BlockPool:
         return neighbour if neighbour.ref_count == 0 and neighbour.block_hash is None else None
 
     def _forget(self, block: KVBlock) -> None:
-        if block.block_hash is not None:
-            del self._by_hash[block.block_hash]
-            block.block_hash = None
-            block.token_ids = ()
+        if block.block_hash is None:
+            return
+        del self._by_hash[block.block_hash]
+        block.block_hash = None
+        block.token_ids = ()
+        self.owners.unhash(block.block_id)
+        if block.ref_count == 0:
+            self.num_warm -= 1
+            self.owners.drop(block.block_id)
 
     def check_integrity(self) -> None:
         """Check the invariants; for tests.
@@ -185,6 +204,12 @@ class BlockPool:
         require(all(block.ref_count >= 0 for block in self.blocks), "negative reference count")
         hashed = {block.block_hash: block for block in self.blocks if block.block_hash is not None}
         require(hashed == self._by_hash, "hash index and blocks differ")
+        warm = [block.ref_count == 0 for block in hashed.values()]
+        require(sum(warm) == self.num_warm, "warm blocks are counted wrongly")
+        has_hash = [block.block_hash is not None for block in self.blocks]
+        blank = [it.ref_count == 0 and it.block_hash is None for it in self.blocks]
+        mistake = self.owners.mistake(has_hash, blank)
+        require(mistake is None, str(mistake))
 
 
 def require(holds: bool, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Executes one scheduled step: pack, forward, sample."""
+"""Executes one scheduled step: pack, forward, sample, score."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from serving.request import SampledToken
 from serving.runner.interface import DeviceLost, StepModel
+from serving.runner.scoring import score, scored_rows
 from serving.sampling import Sampler, SampleRow, SequenceSampling
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
@@ -27,14 +28,16 @@ class ModelRunner:
         if not work.chunks:
             return RunnerOutput(sampled={})
         sampling, rows = self._last_rows(work.chunks)
+        rows_and_scored = rows + scored_rows(work.chunks)
         try:
             # Without a row to sample, one is computed all the same: models expect at least one.
-            logits = self._model.forward(work.chunks, rows or [0])
-            tokens = self._sample(logits, sampling)
+            logits = self._model.forward(work.chunks, rows_and_scored or [0])
+            tokens = self._sample(logits[: len(rows)], sampling)
+            scores = score(work.chunks, logits[len(rows) :])
         except torch.AcceleratorError as error:
             raise DeviceLost(str(error)) from error
         named = zip((chunk.request_id for chunk in sampling), tokens, strict=True)
-        return RunnerOutput(sampled=dict(named))
+        return RunnerOutput(sampled=dict(named), prompt_logprobs=scores)
 
     def _sample(self, logits: Tensor, sampling: list[ScheduledChunk]) -> list[SampledToken]:
         if not sampling:

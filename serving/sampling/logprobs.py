@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from serving.errors import GenerationFailed
 from serving.request import PositionLogprobs, TokenLogprob
 
 LOWEST_LOGPROB = -9999.0
 """Stands for minus infinity, which JSON cannot hold."""
+
+_SLICE = 64
+"""Rows of a prompt at a time: the working copies of logits stay small."""
 
 
 def position_logprobs(
@@ -44,6 +49,22 @@ def position_logprobs(
         )
         for token_id, logprob, rank, likeliest, candidates, count in columns
     ]
+
+
+def prompt_logprobs(logits: Tensor, tokens: Sequence[int], top: int) -> list[PositionLogprobs]:
+    """One entry a row of `logits` [R, V] in any float type, for the token that came next.
+
+    Raises:
+        GenerationFailed: the model gave NaN.
+    """
+    entries: list[PositionLogprobs] = []
+    for start in range(0, len(tokens), _SLICE):
+        part = tokens[start : start + _SLICE]
+        rows = logits[start : start + _SLICE].float()
+        entries.extend(position_logprobs(rows, part, [top] * len(part)))
+    if any(math.isnan(entry.chosen.logprob) for entry in entries):
+        raise GenerationFailed("the model's logits are not finite numbers; try a wider dtype")
+    return entries
 
 
 def _ranked(logprobs: list[float], token_ids: list[int]) -> list[TokenLogprob]:

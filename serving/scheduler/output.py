@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from serving.request import SampledToken
+from serving.request import PositionLogprobs, SampledToken
 from serving.sampling_params import SamplingParams
 
 
@@ -18,6 +18,8 @@ class ScheduledChunk:
         block_ids: the sequence's block table; covers `start + len(token_ids)` tokens.
         samples: whether the step yields a next token for it (its last token is computed).
         prompt_token_ids, output_token_ids: all tokens so far, for penalties; not to be changed.
+        scored: positions, inside the chunk, whose logits tell the log-probability of the prompt's
+            next token; none unless the request wants those of its prompt.
     """
 
     request_id: str
@@ -28,6 +30,7 @@ class ScheduledChunk:
     sampling: SamplingParams
     prompt_token_ids: list[int]
     output_token_ids: list[int]
+    scored: range = range(0)
 
     @property
     def end(self) -> int:
@@ -50,6 +53,10 @@ class SchedulerOutput:
 
 @dataclass(frozen=True, slots=True)
 class RunnerOutput:
-    """The next token of each chunk with `samples`, by request id."""
+    """The next token of each chunk with `samples`, and what was `scored`, by request id.
+
+    An entry of `prompt_logprobs` is that of the token after the scored position.
+    """
 
     sampled: dict[str, SampledToken]
+    prompt_logprobs: dict[str, list[PositionLogprobs]] = field(default_factory=dict)

@@ -18,7 +18,8 @@ import time
 
 from serving.kv_cache.block_pool import KVBlock, require
 from serving.kv_cache.manager import KVCacheManager
-from serving.request import EngineRequest, FinishReason
+from serving.request import EngineRequest, FinishReason, KVUsage
+from serving.scheduler.budget import StepBudget
 from serving.scheduler.output import ScheduledChunk, SchedulerOutput
 from serving.scheduler.prefix_holdback import PrefixHoldback
 from serving.scheduler.queue import WaitingQueue
@@ -34,6 +35,7 @@ class Scheduler:
         token_budget: tokens in one step at most.
         long_prefill_share: share of the budget one prompt may take while others run, so that a
             long prompt does not stall their decoding.
+        score_budget: prompt positions whose log-probabilities one step computes, see `StepBudget`.
 
     A sequence always fits: the client refuses requests above the cache's capacity, so the oldest
     running one can always be finished by preempting the others. That is why nobody starves.
@@ -46,6 +48,7 @@ class Scheduler:
         max_num_seqs: int,
         token_budget: int,
         long_prefill_share: float = 0.75,
+        score_budget: int = 256,
     ) -> None:
         self.cache = cache
         self.waiting = WaitingQueue()
@@ -55,6 +58,7 @@ class Scheduler:
         self._max_num_seqs = max_num_seqs
         self._token_budget = max(token_budget, max_num_seqs)
         self._long_prefill_chunk = max(1, int(self._token_budget * long_prefill_share))
+        self._score_budget = score_budget
         self._holdback = PrefixHoldback(cache.block_size)
         self._finished_ids: list[str] = []
 
@@ -95,44 +99,53 @@ class Scheduler:
     def schedule(self) -> SchedulerOutput:
         """Choose this step's chunks; blocks for them are allocated when it returns."""
         chunks: list[ScheduledChunk] = []
-        budget, preempted = self._schedule_running(chunks, self._token_budget)
+        budget = StepBudget(self._token_budget, self._score_budget)
+        preempted = self._schedule_running(chunks, budget)
         if not preempted:
             self._admit_waiting(chunks, budget)
         finished, self._finished_ids = self._finished_ids, []
         return SchedulerOutput(chunks=chunks, finished_ids=finished)
 
-    def _schedule_running(self, chunks: list[ScheduledChunk], budget: int) -> tuple[int, bool]:
-        """Chunks for running sequences; the budget left, and whether any was preempted."""
+    def _schedule_running(self, chunks: list[ScheduledChunk], budget: StepBudget) -> bool:
+        """Chunks for running sequences; whether any was preempted."""
         preempted = False
         index = 0
-        while index < len(self.running) and budget > 0:
+        while index < len(self.running) and budget.tokens > 0:
             sequence = self.running[index]
             spared = len(self.running) - index - 1  # a token for each one behind it
-            count = self._chunk_size(sequence, budget - spared)
+            count = self._chunk_size(sequence, budget.tokens - spared, budget.scored)
             while not self.cache.grow(sequence.table, sequence.num_computed + count):
                 preempted = True
                 if self._preempt_youngest() is sequence:
-                    return budget, True
+                    return True
             chunks.append(self._commit(sequence, count))
-            budget -= count
+            budget.spend(chunks[-1])
             index += 1
-        return budget, preempted
+        return preempted
 
-    def _admit_waiting(self, chunks: list[ScheduledChunk], budget: int) -> None:
+    def _admit_waiting(self, chunks: list[ScheduledChunk], budget: StepBudget) -> None:
         for sequence in list(self._admissible()):
-            if budget <= 0 or len(self.running) >= self._max_num_seqs:
+            if budget.tokens <= 0 or len(self.running) >= self._max_num_seqs:
                 return
-            prefix = self.cache.find_prefix(sequence.table, sequence.token_ids)
-            if self._holdback.should_wait(sequence.table.hashes, len(prefix)):
+            prefix = self.cache.find_prefix(
+                sequence.table, sequence.token_ids, sequence.num_reusable
+            )
+            if self._should_wait(sequence, len(prefix)):
                 continue
             # A block is left for each running one, or the newcomer would be preempted at once.
             spare = len(self.running)
             if not self.cache.can_admit(prefix, len(sequence.token_ids), spare):
                 return
             self._admit(sequence, prefix)
-            count = self._chunk_size(sequence, budget)
+            count = self._chunk_size(sequence, budget.tokens, budget.scored)
             chunks.append(self._commit(sequence, count))
-            budget -= count
+            budget.spend(chunks[-1])
+
+    def _should_wait(self, sequence: Sequence, num_cached: int) -> bool:
+        """Whether another is computing what it needs; one that scores computes it all the same."""
+        if sequence.num_unscored:
+            return False
+        return self._holdback.should_wait(sequence.table.hashes, num_cached)
 
     def _admissible(self) -> list[Sequence]:
         """The oldest waiting sequences, no more than could start: the queue may be very long."""
@@ -155,13 +168,14 @@ class Scheduler:
         if sequence.admitted_at is None:
             sequence.admitted_at = time.monotonic()
             sequence.cached_tokens = sequence.num_computed
-        self._holdback.begin(sequence.request_id, sequence.table.hashes, len(prefix))
+        if not sequence.num_unscored:  # scoring is slow: nobody should wait for it
+            self._holdback.begin(sequence.request_id, sequence.table.hashes, len(prefix))
 
-    def _chunk_size(self, sequence: Sequence, budget: int) -> int:
-        count = min(sequence.num_uncomputed, budget)
+    def _chunk_size(self, sequence: Sequence, tokens: int, scored: int) -> int:
+        count = min(sequence.num_uncomputed, tokens)
         if len(self.running) > 1:
             count = min(count, self._long_prefill_chunk)
-        return count
+        return sequence.within_scores(count, scored)
 
     def _commit(self, sequence: Sequence, count: int) -> ScheduledChunk:
         """Count `count` tokens as computed and describe them to the runner."""
@@ -182,6 +196,7 @@ class Scheduler:
             sampling=sequence.request.sampling,
             prompt_token_ids=prompt,
             output_token_ids=sequence.output_ids,
+            scored=sequence.score(end),
         )
 
     def _preempt_youngest(self) -> Sequence:
@@ -198,6 +213,15 @@ class Scheduler:
     def _stop_running(self, sequence: Sequence) -> None:
         self._holdback.end(sequence.request_id)
         self.cache.release(sequence.table)
+
+    def kv_usage(self) -> KVUsage:
+        """Who has how much of the cache; costs as much as there are running sequences."""
+        running: dict[str, int] = {}
+        for sequence in self.running:
+            label = sequence.request.label
+            tokens = self.cache.unhashed_tokens(sequence.table, sequence.num_computed)
+            running[label] = running.get(label, 0) + tokens
+        return self.cache.usage(running)
 
     def check_integrity(self) -> None:
         """Check that queues, sequences and blocks agree; for tests.

@@ -7,7 +7,14 @@ import time
 
 from serving.errors import GenerationFailed
 from serving.kv_cache.manager import BlockTable
-from serving.request import EngineRequest, FinishReason, SampledToken, Timings, TokenDelta
+from serving.request import (
+    EngineRequest,
+    FinishReason,
+    PositionLogprobs,
+    SampledToken,
+    Timings,
+    TokenDelta,
+)
 
 
 class SequenceState(enum.Enum):
@@ -23,6 +30,9 @@ class Sequence:
 
     `num_computed` catches up with `len(token_ids)`: a new prompt is far behind, a decoding one is
     behind by the one token it sampled last, a preempted one starts again from its prefix hits.
+
+    `num_scored` never goes back: the first so many positions of the prompt have told the
+    log-probability of the token behind them, and need not do it again after a preemption.
     """
 
     __slots__ = (
@@ -31,6 +41,7 @@ class Sequence:
         "cached_tokens",
         "first_token_at",
         "num_computed",
+        "num_scored",
         "output_ids",
         "preemptions",
         "prompt_len",
@@ -46,7 +57,8 @@ class Sequence:
         self.prompt_len = len(self.token_ids)
         self.output_ids: list[int] = []
         self.num_computed = 0
-        self.table = BlockTable(request.cache_salt)
+        self.num_scored = 0
+        self.table = BlockTable(request.cache_salt, request.label)
         self.state = SequenceState.WAITING
         self.cached_tokens = 0
         self.preemptions = 0
@@ -68,6 +80,31 @@ class Sequence:
     def num_uncomputed(self) -> int:
         """Tokens whose keys and values are not in the cache yet."""
         return len(self.token_ids) - self.num_computed
+
+    @property
+    def num_unscored(self) -> int:
+        """Positions of the prompt whose next token's log-probability is wanted and not told yet."""
+        if self.request.sampling.prompt_logprobs is None:
+            return 0
+        return self.prompt_len - 1 - self.num_scored
+
+    @property
+    def num_reusable(self) -> int:
+        """Tokens that a prefix hit may skip: all but the last, or those that are scored."""
+        return self.num_scored if self.num_unscored else len(self.token_ids) - 1
+
+    def within_scores(self, count: int, limit: int) -> int:
+        """The next `count` tokens, or as many as have `limit` positions to score; one at least."""
+        limit = max(1, limit)
+        if self.num_unscored <= limit:
+            return count
+        return min(count, max(self.num_computed, self.num_scored) + limit - self.num_computed)
+
+    def score(self, end: int) -> range:
+        """Count the positions before `end` as scored; those of them that were not yet."""
+        first = self.num_scored
+        self.num_scored += max(0, min(self.num_unscored, end - first))
+        return range(first, self.num_scored)
 
     def append(self, token_id: int) -> None:
         """Take a sampled token; it is the next one to compute."""
@@ -100,22 +137,31 @@ class Sequence:
             return FinishReason.LENGTH
         return FinishReason.LENGTH if len(self.token_ids) >= max_model_len else None
 
-    def delta(self, token: SampledToken) -> TokenDelta:
+    def delta(
+        self, token: SampledToken | None, prompt_logprobs: list[PositionLogprobs] | None = None
+    ) -> TokenDelta:
         """What to tell the client of one more token; the first one brings the timings so far."""
         return TokenDelta(
             request_id=self.request_id,
-            token_ids=[token.token_id],
-            logprobs=None if token.logprobs is None else [token.logprobs],
+            token_ids=[] if token is None else [token.token_id],
+            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            prompt_logprobs=prompt_logprobs,
             cached_tokens=self.cached_tokens,
             timings=self.timings() if self.num_output == 1 else None,
         )
 
-    def final_delta(self, reason: FinishReason, token: SampledToken | None) -> TokenDelta:
+    def final_delta(
+        self,
+        reason: FinishReason,
+        token: SampledToken | None,
+        prompt_logprobs: list[PositionLogprobs] | None = None,
+    ) -> TokenDelta:
         """The last word on it, with its last token if it has one."""
         return TokenDelta(
             request_id=self.request_id,
             token_ids=[] if token is None else [token.token_id],
             logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            prompt_logprobs=prompt_logprobs,
             finish_reason=reason,
             cached_tokens=self.cached_tokens,
             preemptions=self.preemptions,

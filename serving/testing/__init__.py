@@ -7,7 +7,12 @@ protocol (`serving.engine.protocol.EngineClient`), so whatever works with it wor
 from serving.testing.byte_tokenizer import ByteTokenizer
 from serving.testing.fake_engine import FakeEngine, Submission, echo
 from serving.testing.fake_plan import FakeFaults
-from serving.testing.fake_runner import CacheCorrupted, FakeRunner, expected_output
+from serving.testing.fake_runner import (
+    CacheCorrupted,
+    FakeRunner,
+    expected_output,
+    expected_prompt_logprobs,
+)
 from serving.testing.fake_stream import FakeStream
 
 __all__ = [
@@ -20,4 +25,5 @@ __all__ = [
     "Submission",
     "echo",
     "expected_output",
+    "expected_prompt_logprobs",
 ]

@@ -42,6 +42,7 @@ class Submission:
     params: SamplingParams
     cache_salt: str
     deadline: float | None
+    label: str = ""
 
 
 def echo(prompt: str, params: SamplingParams) -> str:
@@ -150,6 +151,7 @@ class FakeEngine:
         request_id: str | None = None,
         cache_salt: str = "",
         deadline: float | None = None,
+        label: str = "",
     ) -> FakeStream:
         """Start a scripted answer; raises what `EngineClient.submit` raises."""
         self._check_open()
@@ -162,6 +164,7 @@ class FakeEngine:
             params=params,
             cache_salt=cache_salt,
             deadline=deadline,
+            label=label,
         )
         stream = FakeStream(
             request_id, plan, self._tokenizer, on_end=self._ended, on_death=self._died
@@ -190,6 +193,9 @@ class FakeEngine:
             cached_prompt_tokens=self._counts["cached"],
             generated_tokens=self._counts["generated"] + sum(s.sent for s in streams),
         )
+
+    def kv_usage(self, timeout: float = 1.0) -> None:
+        """Its cache is only pretended: there are no blocks to show."""
 
     def drain(self) -> None:
         """Refuse new work with EngineDraining."""
@@ -251,11 +257,14 @@ class FakeEngine:
             prompt_token_ids=prompt_ids,
             token_ids=token_ids,
             finish_reason=reason,
-            cached_tokens=self._warm_prefixes.match(salt, prompt_ids),
+            cached_tokens=(
+                self._warm_prefixes.match(salt, prompt_ids) if params.prompt_logprobs is None else 0
+            ),
             first_token_s=self._first_token_s,
             token_s=self._token_s,
             deadline=deadline,
             logprobs=params.logprobs,
+            prompt_logprobs=params.prompt_logprobs,
             faults=self.faults,
         )
 

@@ -39,6 +39,7 @@ class FakePlan:
         token_s: between tokens.
         deadline: `time.monotonic()` at which it is cut.
         logprobs: alternatives beside each token; None for no log-probabilities.
+        prompt_logprobs: likewise for the tokens of the prompt, all but the first.
     """
 
     prompt_token_ids: list[int]
@@ -49,6 +50,7 @@ class FakePlan:
     token_s: float = 0.0
     deadline: float | None = None
     logprobs: int | None = None
+    prompt_logprobs: int | None = None
     faults: FakeFaults = field(default_factory=FakeFaults)
 
 

@@ -11,17 +11,19 @@ its block table, from its first token on:
     store, block 9 | t8 .. .. .. |
 
 The next token is a function of what was read, so `expected_output` says what must come out,
-however the prompt was cut into chunks, shared, preempted or batched.
+however the prompt was cut into chunks, shared, preempted or batched. So are the log-probabilities
+of a prompt: `expected_prompt_logprobs`.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from serving.request import SampledToken
+from serving.request import PositionLogprobs, SampledToken, TokenLogprob
 from serving.runner.interface import DeviceLost
 from serving.scheduler.output import (
     RunnerOutput,
@@ -52,6 +54,23 @@ def expected_output(prompt: list[int], count: int, vocab_size: int) -> list[int]
         output.append(prefix % vocab_size)
         prefix = _extend(prefix, output[-1])
     return output
+
+
+def expected_prompt_logprobs(prompt: list[int], top: int) -> list[PositionLogprobs]:
+    """What a `FakeRunner` says of each token of `prompt` but the first."""
+    entries: list[PositionLogprobs] = []
+    prefix = 0
+    for token_id, following in itertools.pairwise(prompt):
+        prefix = _extend(prefix, token_id)
+        entries.append(_entry(prefix, following, top))
+    return entries
+
+
+def _entry(prefix: int, token_id: int, top: int) -> PositionLogprobs:
+    """A log-probability that tells the prefix and the token behind it."""
+    logprob = -float(_extend(prefix, token_id) % 9973) / 1000
+    likeliest = [TokenLogprob(rank, -0.1 * rank, rank) for rank in range(1, top + 1)]
+    return PositionLogprobs(chosen=TokenLogprob(token_id, logprob, 1), top=likeliest)
 
 
 def _extend(prefix: int, token_id: int) -> int:
@@ -122,14 +141,29 @@ class FakeRunner:
         written: dict[int, str] = {}
         for chunk in work.chunks:
             self._write(chunk, written)
-        last = {chunk.request_id: self._read_back(chunk) for chunk in work.chunks}
+        read = {chunk.request_id: self._read_back(chunk) for chunk in work.chunks}
         return RunnerOutput(
             sampled={
-                chunk.request_id: SampledToken(last[chunk.request_id].prefix % self.vocab_size)
+                chunk.request_id: SampledToken(read[chunk.request_id][-1].prefix % self.vocab_size)
                 for chunk in work.chunks
                 if chunk.samples
-            }
+            },
+            prompt_logprobs={
+                chunk.request_id: self._score(chunk, read[chunk.request_id])
+                for chunk in work.chunks
+                if chunk.scored
+            },
         )
+
+    def _score(self, chunk: ScheduledChunk, read: list[Slot]) -> list[PositionLogprobs]:
+        """Log-probabilities of the tokens behind the scored positions."""
+        if chunk.scored.start < chunk.start or chunk.scored.stop > chunk.end:
+            raise CacheCorrupted(f"{chunk.request_id}: scores positions that it does not compute")
+        top = chunk.sampling.prompt_logprobs or 0
+        return [
+            _entry(read[position].prefix, chunk.prompt_token_ids[position + 1], top)
+            for position in chunk.scored
+        ]
 
     def _write(self, chunk: ScheduledChunk, written: dict[int, str]) -> None:
         """Put the chunk's tokens into its slots; `written` are this step's, by request."""
@@ -143,8 +177,8 @@ class FakeRunner:
                 raise CacheCorrupted(f"{chunk.request_id} and {other} write to slot {place}")
             self._store[place] = slot
 
-    def _read_back(self, chunk: ScheduledChunk) -> Slot:
-        """Check all tokens up to the chunk's end; the last one's slot."""
+    def _read_back(self, chunk: ScheduledChunk) -> list[Slot]:
+        """Check all tokens up to the chunk's end; their slots."""
         wanted = _sequence_slots(chunk)
         for slot in wanted:
             found = self._store[self._place(chunk, slot.position)]
@@ -154,7 +188,7 @@ class FakeRunner:
                     f"{chunk.request_id}, position {slot.position}, block {block_id}: "
                     f"should be {slot}, is {found}"
                 )
-        return wanted[-1]
+        return wanted
 
     def _place(self, chunk: ScheduledChunk, position: int) -> int:
         """The slot of a position, by the chunk's block table."""

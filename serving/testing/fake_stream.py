@@ -43,6 +43,7 @@ class FakeStream:
         self._on_death = on_death
         self._submitted = time.monotonic()
         self._first_token: float | None = None
+        self._prompt_told = False
         self._ending: FinishReason | KeepwarmError | None = None
         self._wake = threading.Event()
         self._end_once = threading.Lock()
@@ -147,25 +148,19 @@ class FakeStream:
                 completion_tokens=self.sent,
                 cached_tokens=self.plan.cached_tokens,
             ),
-            logprobs=self._logprobs(token_ids),
+            logprobs=_logprobs(token_ids, self.plan.logprobs),
+            prompt_logprobs=self._prompt_logprobs(),
             finish_reason=finish_reason,
             timings=self._timings(),
         )
 
-    def _logprobs(self, token_ids: list[int]) -> list[PositionLogprobs] | None:
-        if self.plan.logprobs is None:
+    def _prompt_logprobs(self) -> list[PositionLogprobs] | None:
+        """All of the prompt's, with the first output that comes of a computed prompt."""
+        if self._prompt_told:
             return None
-        count = self.plan.logprobs
-        return [
-            PositionLogprobs(
-                chosen=TokenLogprob(token_id, -0.5, 1),
-                top=[
-                    TokenLogprob((token_id + rank) % 256, -0.5 - rank, rank + 1)
-                    for rank in range(count)
-                ],
-            )
-            for token_id in token_ids
-        ]
+        self._prompt_told = True
+        computed = self.plan.prompt_token_ids[1:] if self._first_token is not None else []
+        return _logprobs(computed, self.plan.prompt_logprobs)
 
     def _timings(self) -> Timings:
         now = time.monotonic()
@@ -178,3 +173,18 @@ class FakeStream:
                 return
             self.finish_reason = reason
         self._on_end(self, reason)
+
+
+def _logprobs(token_ids: list[int], count: int | None) -> list[PositionLogprobs] | None:
+    if count is None:
+        return None
+    return [
+        PositionLogprobs(
+            chosen=TokenLogprob(token_id, -0.5, 1),
+            top=[
+                TokenLogprob((token_id + rank) % 256, -0.5 - rank, rank + 1)
+                for rank in range(count)
+            ],
+        )
+        for token_id in token_ids
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import time
 from typing import Any
 
@@ -130,6 +132,31 @@ def test_bad_input_is_named_and_harms_nothing(
     assert error["message"]
     assert post(server, json=CHAT).json()["choices"][0]["message"]["content"] == TEXT
     assert server.wait_for(lambda: server.metric("keepwarm:http_requests_active") == 0)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"POST /invocations HTTP/1.1\r\nContent-Length: -5\r\n\r\n", 400),
+        (b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET /ping HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n", 414),
+    ],
+    ids=["no request", "a negative length", "a broken chunk", "a long header", "a long path"],
+)
+def test_what_is_no_http_gets_the_same_shape_of_error(
+    server: Server, request_bytes: bytes, status: int
+) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
+        connection.sendall(request_bytes)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        error = json.loads(response.read())["error"]
+    assert response.status == status
+    assert {"code", "message", "param"} <= error.keys()
+    assert post(server, json=CHAT).status_code == 200
 
 
 def test_seven_megabytes_in_chunks_are_413_too(server: Server) -> None:

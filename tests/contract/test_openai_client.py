@@ -118,6 +118,16 @@ def test_completions(client: openai.OpenAI) -> None:
     assert answer.usage.prompt_tokens == 2
 
 
+def test_a_prompt_is_scored_by_echo(client: openai.OpenAI) -> None:
+    answer = client.completions.create(model="", prompt="abc", echo=True, max_tokens=0, logprobs=1)
+    (choice,) = answer.choices
+    assert (choice.text, choice.finish_reason) == ("abc", "length")
+    assert choice.logprobs.tokens == ["a", "b", "c"]
+    assert choice.logprobs.token_logprobs == [None, -0.5, -0.5]
+    assert choice.logprobs.top_logprobs[0] is None
+    assert choice.logprobs.text_offset == [0, 1, 2]
+
+
 def test_completions_streamed_from_token_ids(client: openai.OpenAI) -> None:
     stream = client.completions.create(model="", prompt=[104, 105], max_tokens=5, stream=True)
     chunks = list(stream)

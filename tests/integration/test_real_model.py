@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,34 @@ def test_answers_like_generate(client: openai.OpenAI, default_model: Path) -> No
     ]
     assert answer.choices[0].message.content == tokenizer.decode(expected, skip_special_tokens=True)
     assert "Paris" in str(answer.choices[0].message.content)
+
+
+@pytest.mark.parametrize("route", ["/v1/completions", "/invocations"])
+def test_perplexity_of_a_text_is_that_of_transformers(
+    server: LiveServer, default_model: Path, route: str
+) -> None:
+    text = (
+        "The lighthouse stood on the last rock before the open sea. For forty years its keeper had "
+        "written down every ship that passed, the weather of the day, and what he had for supper."
+    )
+    expected = _perplexity(default_model, text)
+    body = {"prompt": text, "echo": True, "max_tokens": 0, "logprobs": 0}
+    for _ in range(2):  # the second time all of it is in the cache, and told all the same
+        answer = requests.post(server.url + route, json=body, timeout=60).json()["choices"][0]
+        first, *told = answer["logprobs"]["token_logprobs"]
+        assert (answer["text"], first) == (text, None)
+        assert math.exp(-sum(told) / len(told)) == pytest.approx(expected, rel=1e-4)
+
+
+def _perplexity(folder: Path, text: str) -> float:
+    """By transformers alone."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    ids = AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt").input_ids
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    with torch.inference_mode():
+        return math.exp(float(model(ids, labels=ids).loss))
 
 
 def test_the_next_turn_prefills_only_what_is_new(server: LiveServer) -> None:

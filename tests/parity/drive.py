@@ -28,6 +28,7 @@ class Result:
 
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[PositionLogprobs] = field(default_factory=list)
+    prompt_logprobs: list[PositionLogprobs] = field(default_factory=list)
     finish_reason: FinishReason | None = None
     cached_tokens: int = 0
     preemptions: int = 0
@@ -38,6 +39,7 @@ class Result:
         assert self.finish_reason is None, f"{delta.request_id} spoke after its end"
         self.token_ids.extend(delta.token_ids)
         self.logprobs.extend(delta.logprobs or [])
+        self.prompt_logprobs.extend(delta.prompt_logprobs or [])
         self.finish_reason = delta.finish_reason
         self.cached_tokens = delta.cached_tokens
         self.preemptions = delta.preemptions

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 
 from serving.engine.core import EngineCore
 from serving.kv_cache.manager import KVCacheManager
-from serving.request import EngineRequest, FinishReason
+from serving.request import EngineRequest, FinishReason, PositionLogprobs
 from serving.sampling_params import SamplingParams
 from serving.scheduler.scheduler import Scheduler
-from serving.testing.fake_runner import FakeRunner
+from serving.testing.fake_runner import FakeRunner, expected_prompt_logprobs
 
 VOCAB = 13
 EOS = 12
 LONGEST = 140  # tokens of a sequence
+LABELS = ("", "a", "b")  # of the requests, in turn
 HOLDBACK_TOKENS = 32  # a shared stretch shorter than this is not worth waiting for
 
 
@@ -30,6 +31,7 @@ class Setup:
     max_num_seqs: int
     long_prefill_share: float = 0.75
     prefix_caching: bool = True
+    score_budget: int = 256
 
     @property
     def max_model_len(self):
@@ -43,6 +45,7 @@ class Asked:
 
     request: EngineRequest
     output: list[int] = field(default_factory=list)
+    prompt_logprobs: list[PositionLogprobs] = field(default_factory=list)
     reason: FinishReason | None = None
     cached_tokens: int | None = None
     expected: list[int] | None = None
@@ -70,6 +73,7 @@ class WatchedEngine:
             max_num_seqs=setup.max_num_seqs,
             token_budget=setup.token_budget,
             long_prefill_share=setup.long_prefill_share,
+            score_budget=setup.score_budget,
         )
         self.runner = FakeRunner(setup.num_blocks, setup.block_size, VOCAB)
         self.core = EngineCore(
@@ -87,11 +91,13 @@ class WatchedEngine:
     def add(self, prompt, *, salt="", **sampling):
         """Queue a request that fits, as the client would have let through."""
         params = SamplingParams(temperature=0.0, **sampling)
+        number = next(self._names)
         request = EngineRequest(
-            request_id=f"r{next(self._names)}",
+            request_id=f"r{number}",
             prompt_token_ids=list(prompt),
             sampling=params,
             cache_salt=salt,
+            label=LABELS[number % len(LABELS)],
         )
         asked = Asked(request)
         self.asked[asked.name] = self.live[asked.name] = asked
@@ -167,16 +173,32 @@ class WatchedEngine:
         assert stats.running + stats.waiting == len(self.live)
         assert stats.running <= self.setup.max_num_seqs
         assert stats.total_blocks == self.setup.num_blocks
+        self._check_kv_usage()
+
+    def _check_kv_usage(self):
+        """Every block is counted once; who runs is said to run, and has its tokens."""
+        usage = self.core.kv_usage()
+        assert usage.total == usage.free + usage.cached + usage.used
+        owned = sum(session.blocks for session in usage.sessions)
+        assert usage.total == usage.free + usage.other + owned
+        running = {sequence.request.label for sequence in self.scheduler.running}
+        for session in usage.sessions:
+            assert session.running == (session.label in running)
+            assert 0 <= session.tokens <= session.blocks * self.setup.block_size
+            assert session.shared <= session.blocks
 
     def check_nothing_is_held(self):
         self.check_integrity()
         assert not self.core.has_work
+        assert self.core.kv_usage().used == 0
         assert self.cache.pool.num_free == self.setup.num_blocks
         assert all(block.ref_count == 0 for block in self.cache.pool.blocks)
 
     def _check_budget(self, work):
         assert work.num_tokens <= self.budget
         assert len(work.chunks) <= self.setup.max_num_seqs
+        scored = sum(len(chunk.scored) for chunk in work.chunks)
+        assert scored <= self.setup.score_budget + len(work.chunks)
         names = [chunk.request_id for chunk in work.chunks]
         assert len(set(names)) == len(names)
 
@@ -226,6 +248,7 @@ class WatchedEngine:
     def _take(self, delta):
         asked = self.live[delta.request_id]
         asked.output.extend(delta.token_ids)
+        self._check_prompt_logprobs(asked, delta)
         self._check_cached(asked, delta.cached_tokens)
         if asked.expected is None:
             asked.expected = self._sequential_answer(asked)
@@ -240,6 +263,17 @@ class WatchedEngine:
         assert delta.finish_reason is (FinishReason.STOP if stopped else FinishReason.LENGTH)
         del self.live[asked.name]
 
+    def _check_prompt_logprobs(self, asked, delta):
+        """Every position once and in order; all of them before the first token or the end."""
+        asked.prompt_logprobs.extend(delta.prompt_logprobs or [])
+        top = asked.request.sampling.prompt_logprobs
+        prompt = asked.request.prompt_token_ids
+        expected = [] if top is None else expected_prompt_logprobs(prompt, top)
+        told = len(asked.prompt_logprobs)
+        assert asked.prompt_logprobs == expected[:told]
+        if delta.token_ids or delta.finish_reason is not None:
+            assert told == len(expected)
+
     def _check_cached(self, asked, cached):
         """Whole blocks, never all of the prompt, the same all along, and seen before."""
         prompt = asked.request.prompt_token_ids
@@ -248,6 +282,7 @@ class WatchedEngine:
         asked.cached_tokens = cached
         if cached == 0:
             return
+        assert asked.request.sampling.prompt_logprobs is None or len(prompt) == 1
         assert self.setup.prefix_caching
         others = [other for other in self.history[asked.request.cache_salt] if other is not asked]
         assert max(common(prompt, other.tokens) for other in others) >= cached

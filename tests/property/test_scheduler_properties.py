@@ -21,6 +21,7 @@ setups = st.builds(
     max_num_seqs=st.integers(1, 7),
     long_prefill_share=st.sampled_from([0.01, 0.3, 0.75, 1.0]),
     prefix_caching=st.sampled_from([True, True, True, False]),
+    score_budget=st.sampled_from([1, 3, 20, 500]),
 )
 prompts = st.builds(
     lambda shared, length, tail: [*SHARED[shared][:length], *tail],
@@ -45,9 +46,10 @@ class EngineMachine(RuleBasedStateMachine):
         max_tokens=st.one_of(st.none(), st.integers(0, 25)),
         ignore_eos=st.booleans(),
         stops=st.sampled_from([(), (), (5,)]),
+        prompt_logprobs=st.sampled_from([None, None, 0, 2]),
         copies=st.sampled_from([1, 1, 3]),
     )
-    def add(self, prompt, salt, max_tokens, ignore_eos, stops, copies):
+    def add(self, prompt, salt, max_tokens, ignore_eos, stops, prompt_logprobs, copies):
         limit = self.engine.setup.max_model_len
         prompt = prompt[: limit - 1]
         if max_tokens is not None:
@@ -59,6 +61,7 @@ class EngineMachine(RuleBasedStateMachine):
                 max_tokens=max_tokens,
                 ignore_eos=ignore_eos,
                 stop_token_ids=stops,
+                prompt_logprobs=prompt_logprobs,
             )
 
     @rule(data=st.data(), max_tokens=st.integers(0, 10))
@@ -151,13 +154,14 @@ def test_without_eviction_a_prefix_hit_is_as_long_as_can_be(setup, prompt, max_t
 @pytest.mark.parametrize("seed", range(4))
 def test_a_long_day_of_traffic_ends_with_every_block_free(seed):
     """Hundreds of requests against a cache that is always too small; aborts and failures."""
-    dice = random.Random(seed)
+    dice, scoring = random.Random(seed), random.Random(seed)
     engine = WatchedEngine(
         Setup(
             num_blocks=(120, 60, 30, 14)[seed],
             block_size=(1, 2, 4, 16)[seed],
             token_budget=(8, 24, 64, 64)[seed],
             max_num_seqs=6,
+            score_budget=(2, 5, 9, 100)[seed],
         )
     )
     for _ in range(800):
@@ -165,7 +169,12 @@ def test_a_long_day_of_traffic_ends_with_every_block_free(seed):
             shared = dice.choice(SHARED)[: dice.choice(SHARED_LENGTHS)]
             prompt = [*shared, *dice.choices(range(VOCAB), k=dice.randint(1, 15))]
             room = engine.setup.max_model_len - len(prompt)
-            engine.add(prompt, salt=dice.choice(SALTS), max_tokens=dice.randint(0, room))
+            engine.add(
+                prompt,
+                salt=dice.choice(SALTS),
+                max_tokens=dice.randint(0, room),
+                prompt_logprobs=scoring.choice([None, None, None, 1]),
+            )
         if engine.live and dice.random() < 0.03:
             engine.abort(dice.choice(sorted(engine.live)))
         if engine.live and dice.random() < 0.005:

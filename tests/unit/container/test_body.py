@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from gunicorn.http.errors import InvalidChunkSize
 
 from container.body import read_body
 from container.errors import BodyTimeout, ClientGone, PayloadTooLarge
@@ -12,7 +13,7 @@ from serving.errors import InvalidRequest
 
 
 class Failing:
-    def __init__(self, error: OSError) -> None:
+    def __init__(self, error: Exception) -> None:
         self._error = error
 
     def read(self, size: int, /) -> bytes:
@@ -43,8 +44,9 @@ def test_a_body_shorter_than_it_says_is_refused() -> None:
         (TimeoutError("timed out"), BodyTimeout),
         (ConnectionResetError(104, "reset"), ClientGone),
         (OSError("chunk without end"), InvalidRequest),
+        (InvalidChunkSize(b"zz"), InvalidRequest),
     ],
 )
-def test_a_broken_upload_is_named(error: OSError, kind: type[Exception]) -> None:
+def test_a_broken_upload_is_named(error: Exception, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         read_body(Failing(error), 10, limit=100)

@@ -22,7 +22,7 @@ from serving.testing import FakeEngine
 class LoadedHandler(Handler):
     """A handler whose model is the engine given."""
 
-    def __init__(self, engine: FakeEngine, failure: Exception | None = None) -> None:
+    def __init__(self, engine: FakeEngine, failure: BaseException | None = None) -> None:
         super().__init__(ContainerSettings(model_dir=str(Path("/nowhere"))))
         self._given, self._failure = engine, failure
 
@@ -33,7 +33,11 @@ class LoadedHandler(Handler):
 
 
 def lifecycle_of(
-    engine: FakeEngine, *, failure: Exception | None = None, drain_s: float = 1.0, warmup: int = 3
+    engine: FakeEngine,
+    *,
+    failure: BaseException | None = None,
+    drain_s: float = 1.0,
+    warmup: int = 3,
 ) -> tuple[Lifecycle, Admission]:
     admission = Admission(8)
     handler = LoadedHandler(engine, failure)
@@ -63,9 +67,10 @@ def test_is_loading_until_the_engine_is_ready_then_warms_up_then_serves() -> Non
     assert engine.submissions[0].params.max_tokens == 3
 
 
-def test_a_start_that_fails_says_why_and_calls_back() -> None:
+@pytest.mark.parametrize("failure", [RuntimeError("no such file"), SystemExit("no such file")])
+def test_a_start_that_fails_says_why_and_calls_back(failure: BaseException) -> None:
     called = threading.Event()
-    lifecycle, _ = lifecycle_of(FakeEngine(), failure=RuntimeError("no such file"))
+    lifecycle, _ = lifecycle_of(FakeEngine(), failure=failure)
     lifecycle.start(called.set)
     assert called.wait(5)
     assert "no such file" in (lifecycle.trouble() or "")

@@ -40,6 +40,12 @@ def test_text_is_decoded_by_its_charset_and_bytes_stay_bytes() -> None:
     assert decode_text(b"\x93NUMPY", parse_content_type("application/x-npy")) == b"\x93NUMPY"
 
 
+@pytest.mark.parametrize("charset", ["hex", "rot13", "undefined"])
+def test_a_codec_of_anything_but_text_is_415(charset: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        decode_text(b"{}", parse_content_type(f"application/json; charset={charset}"))
+
+
 def test_bytes_that_are_no_text_are_refused_with_their_position() -> None:
     with pytest.raises(InvalidRequest, match="position 1"):
         decode_text(b"a\xff", parse_content_type("application/json"))
@@ -55,6 +61,8 @@ def test_bytes_that_are_no_text_are_refused_with_their_position() -> None:
         ("text/html, text/*;q=0.3", "text/csv"),
         ("image/png, */*;q=0.1", "application/json"),
         ("application/*", "application/json"),
+        ("text/csv;q=0, text/*, application/json;q=0.1", "application/json"),
+        ("text/csv;q=much", "text/csv"),
     ],
 )
 def test_the_most_wanted_type_that_can_be_written_is_chosen(
@@ -63,7 +71,9 @@ def test_the_most_wanted_type_that_can_be_written_is_chosen(
     assert choose(accept, SUPPORTED, "application/json") == chosen
 
 
-@pytest.mark.parametrize("accept", ["image/png", "text/html;q=0.9", "audio/*"])
+@pytest.mark.parametrize(
+    "accept", ["image/png", "text/html;q=0.9", "audio/*", "*/*;q=0", "application/json;q=0"]
+)
 def test_nothing_acceptable_is_406(accept: str) -> None:
     with pytest.raises(NotAcceptable):
         choose(accept, SUPPORTED, "application/json")

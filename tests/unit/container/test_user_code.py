@@ -92,7 +92,34 @@ def test_a_program_that_fails_to_load_is_named_with_its_error(code: Path) -> Non
         load_user_functions(settings_for(code))
 
 
-@pytest.mark.parametrize("parameters", ["", "a", "a, b, c, d"])
+def test_a_program_that_exits_while_it_loads_fails_the_start(code: Path) -> None:
+    (code / "inference.py").write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(ConfigError, match="SystemExit"):
+        load_user_functions(settings_for(code))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seen"),
+    [
+        ("data, model", None),
+        ("data, model, context", "the context"),
+        ("data, model, context=None", "the context"),
+        ("data, model, context, more=1", "the context"),
+        ("data, model, *, context=None", "the context"),
+        ("data, model, *rest, **options", None),
+        ("*arguments, **options", None),
+    ],
+)
+def test_the_usual_shapes_of_a_function_are_called_as_they_expect(
+    code: Path, parameters: str, seen: str | None
+) -> None:
+    body = "return locals().get('context')"
+    (code / "inference.py").write_text(f"def predict_fn({parameters}): {body}\n")
+    predict_fn = load_user_functions(settings_for(code))["predict_fn"]
+    assert predict_fn("data", "model", context="the context") == seen  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("parameters", ["", "a", "a, b, c, d", "a, b, *, needed"])
 def test_a_function_of_the_wrong_shape_is_refused_at_start(code: Path, parameters: str) -> None:
     (code / "inference.py").write_text(f"def predict_fn({parameters}): ...\n")
     with pytest.raises(ConfigError, match="predict_fn"):

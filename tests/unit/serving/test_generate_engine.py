@@ -56,6 +56,10 @@ def test_greedy_answers_are_those_of_generate(zoo: Zoo, name: str) -> None:
     assert stats.prompt_tokens == sum(map(len, asked.values()))
 
 
+def test_there_are_no_blocks_to_show(zoo: Zoo) -> None:
+    assert fallback(zoo["mamba"].folder).kv_usage() is None
+
+
 def test_requests_are_served_in_the_order_of_their_arrival(zoo: Zoo) -> None:
     core = fallback(zoo["mamba"].folder)
     for name in ("a", "b", "c"):

@@ -133,7 +133,21 @@ def test_half_a_character_waits_with_its_tokens(tokenizer: Tokenizer) -> None:
     assert (output.text, output.token_ids) == (ROCKET, ids)
 
 
-def test_half_a_character_at_the_end_shows_as_the_replacement_character(
+@pytest.mark.parametrize("cut", [FinishReason.LENGTH, FinishReason.DEADLINE, FinishReason.SHUTDOWN])
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_an_answer_cut_within_a_character_does_not_show_half_of_it(
+    tokenizer: Tokenizer, cut: FinishReason, missing: int
+) -> None:
+    run = Run(tokenizer)
+    ids = tokenizer.encode("a" + ROCKET)[:-missing]
+
+    run.feed(ids, cut)
+
+    assert (run.text, run.ids) == ("a", ids)
+    assert run.assembler.answer_token_ids == ids[:1]
+
+
+def test_half_a_character_that_the_model_ended_with_shows_as_the_replacement_character(
     tokenizer: Tokenizer,
 ) -> None:
     run = Run(tokenizer)

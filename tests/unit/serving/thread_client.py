@@ -8,8 +8,8 @@ import threading
 import time
 
 from serving.config import SchedulerConfig
-from serving.engine.client import LocalEngineClient
 from serving.engine.core import EngineCore
+from serving.engine.local import LocalEngineClient
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import ModelInfo
 from serving.sampling_params import SamplingParams

@@ -46,8 +46,8 @@ def blocks(first: int, count: int = LENGTH) -> list[int]:
 
 
 @pytest.fixture(params=NATIVE)
-def made(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], NativeModel]]:
-    """A tiny model, and a maker of its native form."""
+def made(request: pytest.FixtureRequest, width: int) -> tuple[Any, Callable[[], NativeModel]]:
+    """A tiny model, and a maker of its native form, for each width of vectors."""
     torch.set_num_threads(2)
     model = random_model(CONFIGS[request.param]())
 
@@ -75,6 +75,20 @@ def test_logits_are_those_of_eager_attention(made: Any) -> None:
     ids = tokens(1)
     expected = model(torch.tensor([ids])).logits[0]
     logits = in_chunks(native(), ids, [70, 71, 130], blocks(0))
+    assert (logits - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+@torch.inference_mode()
+def test_a_head_of_any_whole_number_of_vectors_will_do(width: int) -> None:
+    configs = [CONFIGS["native_llama"]() for _ in range(2)]
+    for config in configs:
+        config.head_dim = 3 * width
+    model, copy = [random_model(config) for config in configs]
+    spec = probe(copy, torch.float32).spec
+    native = NativeModel(copy, spec, num_blocks=64, block_size=BLOCK)
+    ids = tokens(9)
+    expected = model(torch.tensor([ids])).logits[0]
+    logits = in_chunks(native, ids, [50], blocks(0))
     assert (logits - expected).abs().max() < 1e-4 * expected.abs().max()
 
 

@@ -28,7 +28,7 @@ def test_the_family_is_taken(name: str) -> None:
         ("gpt2", {}, 16, "GPT2LMHeadModel is not one of LlamaForCausalLM"),
         ("gpt_oss", {}, 16, "is not one of"),
         ("native_llama", {}, 24, "a block of 24 tokens is not a multiple of 16"),
-        ("native_llama", {"head_dim": 12}, 16, "the head size 12 is not a multiple of"),
+        ("native_llama", {"head_dim": 10}, 16, "the head size 10 is not a multiple of"),
         ("native_llama", {"hidden_act": "gelu"}, 16, "the activation is gelu, not silu"),
         ("native_llama", {"mlp_bias": True}, 16, "the MLP or the output head has a bias"),
     ],

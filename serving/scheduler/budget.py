@@ -1,0 +1,26 @@
+"""What one step may still spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serving.scheduler.output import ScheduledChunk
+
+
+@dataclass(slots=True)
+class StepBudget:
+    """Handed from chunk to chunk while a step is put together.
+
+    Attributes:
+        tokens: that it may still compute; never exceeded.
+        scored: prompt positions that it may still score, each by a row of logits as wide as the
+            vocabulary. Exceeded by one for each sequence at most, so that none starves.
+    """
+
+    tokens: int
+    scored: int
+
+    def spend(self, chunk: ScheduledChunk) -> None:
+        """Take off what `chunk` costs."""
+        self.tokens -= len(chunk.token_ids)
+        self.scored -= len(chunk.scored)
