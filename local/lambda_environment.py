@@ -36,6 +36,7 @@ class FunctionSettings:
         idle_s: an environment without work goes after it.
         snap_start: environments wait for a restore between init and first invocation.
         log: where the runtime's output goes; None: where this process's goes.
+        traced: X-Ray samples every invocation; the daemon is the one that `env` names.
     """
 
     handler: str
@@ -49,6 +50,7 @@ class FunctionSettings:
     idle_s: float = 300.0
     snap_start: bool = False
     log: Path | None = None
+    traced: bool = False
 
 
 class Environment:

@@ -81,7 +81,7 @@ class LambdaFunction:
         self.close()
 
     def _begin(self, event: object) -> tuple[Invocation, Environment]:
-        invocation = Invocation(event, self.settings.timeout_s)
+        invocation = Invocation(event, self.settings.timeout_s, traced=self.settings.traced)
         environment = self._acquire()
         environment.invoke(invocation)
         return invocation, environment

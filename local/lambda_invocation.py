@@ -52,12 +52,17 @@ class FunctionError(Exception):
 
 
 class Invocation:
-    """One event, and what happens to its answer; read by one thread."""
+    """One event, and what happens to its answer; read by one thread.
 
-    def __init__(self, event: object, timeout_s: float) -> None:
+    Args:
+        traced: X-Ray has sampled it; not, by default.
+    """
+
+    def __init__(self, event: object, timeout_s: float, *, traced: bool = False) -> None:
         self.request_id = str(uuid.uuid4())
         self.payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-        self.trace_id = f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0"
+        root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        self.trace_id = f"Root={root};Parent={secrets.token_hex(8)};Sampled={int(traced)}"
         self._timeout_s = timeout_s
         self._happenings: queue.SimpleQueue[Happening] = queue.SimpleQueue()
         self.deadline: float | None = None

@@ -17,7 +17,7 @@
     |   `-- QuotaExceeded              429 quota_exceeded        (has retry_after_ms)
     |-- StoreUnavailable               503 store_unavailable     (has retry_after_ms)
     |-- IdentityUnavailable            503 identity_unavailable  (identity/: the issuer's keys)
-    |-- ConfigError                    500 config_error          (settings.py: at start only)
+    |-- ConfigError                    500 config_error          (at start only)
     `-- BackendError                   502 backend_error
         |-- BackendOverloaded          503 backend_overloaded    (has retry_after_ms)
         `-- BackendUnavailable         503 backend_unavailable
@@ -150,6 +150,12 @@ class StoreUnavailable(OrchestratorError):
 
     status = 503
     code = "store_unavailable"
+
+
+class ConfigError(OrchestratorError):
+    """A setting is wrong; the message names variable, value (of no secret) and what is right."""
+
+    code = "config_error"
 
 
 class BackendError(OrchestratorError):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
-from orchestrator_lambda.errors import OrchestratorError
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.events.invocation import EventSettings
 from orchestrator_lambda.http.cors import CorsPolicy
 
@@ -24,12 +24,6 @@ ENVIRONMENTS = ("production", "staging", "local")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 Record = TypeVar("Record")
-
-
-class ConfigError(OrchestratorError):
-    """A setting is wrong; the message names variable, value (of no secret) and what is right."""
-
-    code = "config_error"
 
 
 def setting(

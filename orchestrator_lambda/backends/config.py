@@ -38,7 +38,7 @@ from orchestrator_lambda.backends.interface import Backend
 from orchestrator_lambda.backends.routed import RoutingPolicy
 from orchestrator_lambda.backends.router import Router
 from orchestrator_lambda.backends.sagemaker import Endpoint, SageMakerBackend, runtime_client
-from orchestrator_lambda.settings import ConfigError
+from orchestrator_lambda.errors import ConfigError
 
 VARIABLE = "KEEPWARM_BACKENDS"
 

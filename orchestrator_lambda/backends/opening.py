@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from orchestrator_lambda.observability.spans import carried
+
 
 class ByteStream(Protocol):
     """The bytes of an answer, in whatever pieces they come."""
@@ -36,7 +38,7 @@ class Opening:
         self._results: queue.SimpleQueue[ByteStream | BaseException | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._abandoned = False
-        threading.Thread(target=self._run, name="opening", daemon=True).start()
+        threading.Thread(target=carried(self._run), name="opening", daemon=True).start()
 
     def wait(self) -> ByteStream | None:
         """The stream; None if it was abandoned before it came. Raises what opening it raised."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import random
 
@@ -34,6 +34,7 @@ from orchestrator_lambda.backends.interface import (
     SwitchedBackend,
 )
 from orchestrator_lambda.backends.partial import PartialAnswer
+from orchestrator_lambda.backends.recording import recorded
 from orchestrator_lambda.errors import (
     BackendError,
     BackendOverloaded,
@@ -110,14 +111,15 @@ class RoutedGeneration:
         while True:
             member = self._next_member()
             try:
-                yield from self._attempt(member)
+                attempt = self._attempt(member)
+                yield from recorded(member.name, self._attempts + 1, attempt)
                 return
             except InvalidRequest as error:
                 raise self._refused(error) from None
             except BackendError as error:
                 self._after(member, error)
 
-    def _attempt(self, member: Member) -> Iterator[Item]:
+    def _attempt(self, member: Member) -> Generator[Item, None, None]:
         """One try; ends after the receipt, raises otherwise. The breaker gets its verdict."""
         self._attempts += 1
         self._fruitless += 1

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from orchestrator_lambda.settings import ConfigError, environment_setting, read, setting
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import environment_setting, read, setting
 
 WAYS = ("jwt", "iam", "authorizer", "local")
 
@@ -132,5 +133,6 @@ class IdentitySettings:
         schemes = ("https", "http") if self.env == "local" else ("https",)
         if parts.scheme not in schemes or not parts.hostname:
             raise ConfigError(
-                f"KEEPWARM_JWT_JWKS_URL={self.keys_url!r} must be an https:// address"
+                "KEEPWARM_JWT_JWKS_URL, or KEEPWARM_JWT_ISSUER where that is empty, must be an "
+                "https:// address"
             )

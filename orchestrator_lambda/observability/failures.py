@@ -1,4 +1,7 @@
-"""Exceptions in logs: their type and place, never what they say, which may quote a message."""
+"""Exceptions in logs: their type and place, never what they say, which may quote a message.
+
+What is wrong with a setting is said: its error is a sentence of ours, and comes before any message.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import logging
 import os
 import traceback
 
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.observability.redaction import Complaint
+
 MAX_FRAMES = 12
 
 
 def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
     """Log that `what` (a constant of ours) happened because of `error`."""
-    fields = {"error_type": error_type(error), "error_place": places(error)}
+    fields: dict[str, object] = {"error_type": error_type(error), "error_place": places(error)}
+    if isinstance(error, ConfigError):
+        fields["complaint"] = Complaint(error.message)
     logger.error(what, extra=fields)
 
 

@@ -3,7 +3,8 @@
 A message is a constant of ours (a test reads every call in the package and sees to it). Numbers may
 go into it and beside it. A text may stand only in a field whose name says that it is an id or a
 code of ours, and only if it looks like one: one word, no spaces, not long. So a line has place for
-ids, and none for what a person or a model has written.
+ids, and none for what a person or a model has written. The one exception is a `Complaint`, which is
+made before there is any request.
 """
 
 from __future__ import annotations
@@ -14,15 +15,32 @@ from collections.abc import Mapping
 REDACTED = "[redacted]"
 MAX_MESSAGE = 200
 MAX_ITEMS = 32
+MAX_COMPLAINT = 1000
 
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9_.:/@+=$#<>-]{1,128}")
 _SECRET = re.compile(r"eyJ[\w-]{8,}|(AKIA|ASIA)[0-9A-Z]{12}|^Bearer", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"//[^/\s]*@")
 _NAMES_OF_CODES = re.compile(
     r"(^|[_.])(ids?|type|place|code|kind|name|reason|source|method|route|state|status|phase|outcome"
     r"|operation|backends?|model|variant|endpoint|instance|stream|table|bucket|region|version"
     r"|revision|level|hash|sha256|tenant|user|conversation|error)$"
 )
+
+
+class Complaint(str):
+    """A sentence about a wrong setting: it names a variable and what would be right.
+
+    Settings' errors alone may become one (a test sees to it); they quote no secret. Credentials
+    that somebody has written where none belong are taken out all the same.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, sentence: str) -> Complaint:
+        """The sentence without what looks like a secret, on one line, not too long."""
+        harmless = _CREDENTIALS.sub(f"//{REDACTED}@", _SECRET.sub(REDACTED, sentence))
+        return super().__new__(cls, " ".join(harmless.split())[:MAX_COMPLAINT])
 
 
 def safe_fields(fields: Mapping[str, object]) -> dict[str, object]:
@@ -37,6 +55,8 @@ def safe_value(name: str, value: object) -> object:
     """The value of one field; lists and objects by their items."""
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, Complaint):
+        return str(value)
     if isinstance(value, str):
         return str(value) if _is_code(name, value) else REDACTED
     if isinstance(value, Mapping):

@@ -1,10 +1,9 @@
 """The trace that a request belongs to, read from its headers and handed on to the container.
 
 Two notations are kept side by side: W3C's `traceparent` and X-Ray's `X-Amzn-Trace-Id`. Where a
-request brings only X-Ray's, the W3C trace gets the same 128 bits, so that both name one trace.
-Spans are not recorded here: Lambda writes the segment of each invocation by itself, and the X-Ray
-SDK would be one more dependency of the zip for what lies below it. The ids are handed on, so that
-the container's spans and our log lines are found by them.
+request brings only X-Ray's, the W3C trace gets the same 128 bits, so that both name one trace. The
+ids are handed on, so that the container's log lines and ours are found by them. What is recorded of
+a trace is in `spans`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"  # where Lambda, the X-Ray SDK and boto3 have the id
 
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _XRAY_ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
@@ -57,7 +58,7 @@ def trace_context(headers: Mapping[str, str], lambda_trace_id: str = "") -> Trac
         lambda_trace_id: X-Ray's id of the invocation, which wins over the header's.
     """
     xray = _clean(lambda_trace_id or headers.get("x-amzn-trace-id", ""), MAX_XRAY)
-    fields = _xray_fields(xray)
+    fields = xray_fields(xray)
     span_id = secrets.token_hex(8)
     parent = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
     if parent and parent[2].strip("0") and parent[3].strip("0") and _version_fits(parent):
@@ -72,14 +73,15 @@ def trace_context(headers: Mapping[str, str], lambda_trace_id: str = "") -> Trac
     return TraceContext(trace_id=trace_id, span_id=span_id, sampled=sampled, xray=xray)
 
 
+def xray_fields(text: str) -> dict[str, str]:
+    """The parts of an `X-Amzn-Trace-Id`: Root, Parent, Sampled, whatever of them is there."""
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {name: value for name, _, value in pairs}
+
+
 def _version_fits(parent: re.Match[str]) -> bool:
     """Version 00 has four fields; a later one may have more."""
     return parent[1] != "00" or parent[5] is None
-
-
-def _xray_fields(text: str) -> dict[str, str]:
-    pairs = (part.strip().partition("=") for part in text.split(";"))
-    return {name: value for name, _, value in pairs}
 
 
 def _clean(text: str, limit: int) -> str:

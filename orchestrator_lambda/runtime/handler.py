@@ -27,6 +27,7 @@ from orchestrator_lambda.http.message import Application, HttpRequest, HttpRespo
 from orchestrator_lambda.observability import context as log_context
 from orchestrator_lambda.observability.failures import log_failure
 from orchestrator_lambda.observability.metrics import RequestMetrics
+from orchestrator_lambda.observability.trace import TRACE_VARIABLE
 from orchestrator_lambda.runtime.answer import (
     Answer,
     BufferedAnswer,
@@ -38,7 +39,6 @@ from orchestrator_lambda.runtime.answer import (
 from orchestrator_lambda.runtime.lifecycle import Lifecycle
 
 REQUEST_ID_HEADER = "X-Request-Id"
-TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
 Scheduled = Callable[[Mapping[str, Any], Invocation], Mapping[str, Any]]
 
@@ -86,8 +86,7 @@ class LambdaHandler:
 
     def begin(self, event: object, invocation: Invocation, *, may_stream: bool = True) -> Answer:
         """Answer an event; a streamed answer's payload is still to be made, by reading it."""
-        log_context.clear()
-        log_context.bind(request_id=invocation.request_id)
+        log_context.begin_invocation(invocation.request_id, event)
         kind = classify(event)
         if isinstance(kind, OtherEvent):
             return BufferedAnswer(content=self._other(kind, event, invocation))

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.observability.failures import error_type
-from orchestrator_lambda.settings import ConfigError
 
 
 class InitError(Exception):

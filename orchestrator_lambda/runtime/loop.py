@@ -12,10 +12,11 @@ from typing import Any
 from orchestrator_lambda.events.invocation import Invocation
 from orchestrator_lambda.http.message import LAMBDA_LIMIT_MS
 from orchestrator_lambda.observability.failures import log_failure
+from orchestrator_lambda.observability.trace import TRACE_VARIABLE
 from orchestrator_lambda.runtime.answer import Answer, BufferedAnswer, finish
 from orchestrator_lambda.runtime.api_client import RuntimeApiError, RuntimeClient, Work
 from orchestrator_lambda.runtime.context import LambdaContext
-from orchestrator_lambda.runtime.handler import TRACE_VARIABLE, LambdaHandler
+from orchestrator_lambda.runtime.handler import LambdaHandler
 from orchestrator_lambda.runtime.sending import function_error, send
 from orchestrator_lambda.runtime.stopping import StopSignal
 

@@ -6,9 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from orchestrator_lambda.observability.failures import error_type
+from orchestrator_lambda.observability.spans import span
 
 Result = TypeVar("Result")
 Fallback = TypeVar("Fallback")
@@ -42,14 +44,23 @@ class Guard:
         with self._lock:
             return self._failures > 0
 
-    def call(self, command: Callable[[], Result], fallback: Fallback) -> Result | Fallback:
-        """What `command` returns, or `fallback` where Redis fails or is left alone."""
+    def call(
+        self, command: Callable[[], Result], fallback: Fallback, *, operation: str = ""
+    ) -> Result | Fallback:
+        """What `command` returns, or `fallback` where Redis fails or is left alone.
+
+        Args:
+            command: calls Redis.
+            fallback: the degraded answer.
+            operation: what traces call it; without one it is in no trace.
+        """
         from redis.exceptions import RedisClusterException, RedisError
 
         if not self._may_call():
             return fallback
         try:
-            result = command()
+            with span("redis", operation=operation) if operation else nullcontext():
+                result = command()
         except (RedisError, RedisClusterException, OSError) as error:
             self._failed(error)
             return fallback

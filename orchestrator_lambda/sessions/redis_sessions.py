@@ -46,6 +46,9 @@ class Link:
 class RedisSessions:
     """Shared state in Redis, or the degraded answers while it is away.
 
+    What runs many times a second while an answer is made (its events, its lock, the look for a
+    stop) is in no trace; every other command has a span.
+
     Args:
         connect: makes a client; told whether it is for reads that wait. Called by the first
             command, since a client of a cluster asks it for its nodes at once.
@@ -84,7 +87,9 @@ class RedisSessions:
         """See Sessions."""
         key = ConversationKeys(conversation_id).lock
         return self._guard.call(
-            lambda: bool(self._link().acquire(keys=[key], args=[fence_holder, ttl_ms])), True
+            lambda: bool(self._link().acquire(keys=[key], args=[fence_holder, ttl_ms])),
+            True,
+            operation="acquire",
         )
 
     def extend(self, conversation_id: str, fence_holder: str, *, ttl_ms: int) -> bool:
@@ -97,7 +102,9 @@ class RedisSessions:
     def release(self, conversation_id: str, fence_holder: str) -> None:
         """See Sessions."""
         key = ConversationKeys(conversation_id).lock
-        self._guard.call(lambda: self._link().release(keys=[key], args=[fence_holder]), None)
+        self._guard.call(
+            lambda: self._link().release(keys=[key], args=[fence_holder]), None, operation="release"
+        )
 
     def held(self, conversation_id: str) -> bool | None:
         """See Sessions."""
@@ -129,7 +136,9 @@ class RedisSessions:
     def request_stop(self, conversation_id: str, answer_seq: int) -> bool:
         """See Sessions."""
         return self._guard.call(
-            lambda: self._link().buffers.request_stop(conversation_id, answer_seq), False
+            lambda: self._link().buffers.request_stop(conversation_id, answer_seq),
+            False,
+            operation="request_stop",
         )
 
     def stop_requested(self, conversation_id: str, answer_seq: int) -> bool | None:
@@ -142,7 +151,9 @@ class RedisSessions:
         if not self._settings.rate_requests:
             return 0
         key, rate = UserKeys(user).bucket, [self._settings.rate_requests, self._rate_ms]
-        wait = self._guard.call(lambda: int(self._link().take(keys=[key], args=rate)), None)
+        wait = self._guard.call(
+            lambda: int(self._link().take(keys=[key], args=rate)), None, operation="take_request"
+        )
         return self._limiter.take(user) if wait is None else wait
 
     def tokens_left_today(self, user: str) -> int | None:
@@ -151,7 +162,9 @@ class RedisSessions:
         if not quota:
             return None
         key = UserKeys(user).spent(self._day())
-        spent = self._guard.call(lambda: int(self._link().redis.get(key) or 0), None)
+        spent = self._guard.call(
+            lambda: int(self._link().redis.get(key) or 0), None, operation="tokens_left"
+        )
         return None if spent is None else quota - spent
 
     def spend_tokens(self, user: str, tokens: int, *, spend_id: str) -> None:
@@ -163,21 +176,30 @@ class RedisSessions:
         self._guard.call(
             lambda: self._link().spend(keys=[keys.spent(day), keys.spends(day)], args=arguments),
             None,
+            operation="spend_tokens",
         )
 
     def endpoint_session(self, conversation_id: str) -> str | None:
         """See Sessions."""
         key = ConversationKeys(conversation_id).endpoint_session
-        return self._guard.call(lambda: _text(self._link().redis.get(key)), None)
+        return self._guard.call(
+            lambda: _text(self._link().redis.get(key)), None, operation="endpoint_session"
+        )
 
     def keep_endpoint_session(self, conversation_id: str, session_id: str, *, ttl_s: int) -> None:
         """See Sessions."""
         key = ConversationKeys(conversation_id).endpoint_session
-        self._guard.call(lambda: self._link().redis.set(key, session_id, ex=max(1, ttl_s)), None)
+        self._guard.call(
+            lambda: self._link().redis.set(key, session_id, ex=max(1, ttl_s)),
+            None,
+            operation="keep_endpoint_session",
+        )
 
     def forget(self, conversation_id: str) -> None:
         """See Sessions."""
-        self._guard.call(lambda: self._link().buffers.forget(conversation_id), None)
+        self._guard.call(
+            lambda: self._link().buffers.forget(conversation_id), None, operation="forget"
+        )
 
     def _link(self) -> Link:
         with self._lock:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator_lambda.settings import ConfigError, read, setting
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import read, setting
 
 _CACHE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 

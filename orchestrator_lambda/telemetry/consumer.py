@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from orchestrator_lambda.observability import context as log_context
 from orchestrator_lambda.observability.failures import log_failure
 from orchestrator_lambda.observability.logs import configure_logging
 from orchestrator_lambda.telemetry.emf import emf_lines
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The function's handler: a batch of Kinesis records in, its poison records out."""
+    log_context.begin_invocation(str(getattr(context, "aws_request_id", "")), event)
     return _consumer().consume(event, context)
 
 

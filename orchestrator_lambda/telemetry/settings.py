@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator_lambda.settings import ConfigError, read, setting
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import read, setting
 from orchestrator_lambda.telemetry.prices import PriceTable, parse_prices
 
 

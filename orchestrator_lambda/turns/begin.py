@@ -30,6 +30,7 @@ from orchestrator_lambda.errors import (
     TurnInProgress,
 )
 from orchestrator_lambda.history.interface import StartedTurn, TurnStart
+from orchestrator_lambda.observability.spans import span
 from orchestrator_lambda.turns.asked import Asked, fresh_key
 from orchestrator_lambda.turns.branches import load_branch, place
 from orchestrator_lambda.turns.deleting import clean_up
@@ -198,18 +199,18 @@ def _placeholder(
 
 def _store(services: Services, asked: Asked, turn: Turn, user: Message | None, cut: Cut) -> Begun:
     event_id, event = services.reporter.started(turn, degraded=services.sessions.degraded)
-    started = services.history.start_turn(
-        TurnStart(
-            conversation=turn.conversation,
-            user=user,
-            answer=turn.answer,
-            idempotency_key=asked.key or fresh_key(),
-            request_hash=asked.digest,
-            now_ms=turn.began_ms,
-            cut=cut if cut != turn.conversation.cut else None,
-            outbox={event_id: event},
-        )
+    start = TurnStart(
+        conversation=turn.conversation,
+        user=user,
+        answer=turn.answer,
+        idempotency_key=asked.key or fresh_key(),
+        request_hash=asked.digest,
+        now_ms=turn.began_ms,
+        cut=cut if cut != turn.conversation.cut else None,
+        outbox={event_id: event},
     )
+    with span("begin transaction"):
+        started = services.history.start_turn(start)
     if not started.duplicate:
         services.telemetry.emit(event)
     return _begun(started, turn)

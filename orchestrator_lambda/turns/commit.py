@@ -11,6 +11,7 @@ from orchestrator_lambda.conversation.model import Conversation, Message, Totals
 from orchestrator_lambda.conversation.truncation import estimate_tokens
 from orchestrator_lambda.errors import StoreUnavailable
 from orchestrator_lambda.history.interface import TurnEnd
+from orchestrator_lambda.observability.spans import span
 from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.ending import Ending, stored_receipt
 from orchestrator_lambda.turns.services import Services
@@ -70,7 +71,8 @@ def commit(services: Services, turn: Turn, answer: Message, *, within_s: float) 
         expires_s=turn.conversation.expires_s,
         outbox={event_id: event},
     )
-    _persistently(services, end, within_s)
+    with span("commit", outcome=answer.status.value, takeovers=turn.takeovers):
+        _persistently(services, end, within_s)
     conversation = replace(
         turn.conversation, answering=None, totals=_sum(turn.conversation.totals, totals)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Protocol
 
-from orchestrator_lambda.settings import ConfigError
+from orchestrator_lambda.errors import ConfigError
 
 
 class Moderator(Protocol):

@@ -27,6 +27,7 @@ from orchestrator_lambda.conversation.model import MessageStatus
 from orchestrator_lambda.conversation.views import conversation_view, message_view
 from orchestrator_lambda.errors import Fenced, Moderated, StoreUnavailable
 from orchestrator_lambda.observability.failures import log_failure
+from orchestrator_lambda.observability.spans import carried
 from orchestrator_lambda.sessions.interface import StreamEvent
 from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.commit import Committed, commit, final_answer
@@ -88,7 +89,7 @@ class Producer:
         self._ttft_ms: int | None = None
         self._next_flush = 0.0
         self._buffered = True
-        self._thread = threading.Thread(target=self._run, name="producer", daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), name="producer", daemon=True)
 
     def start(self) -> Producer:
         """Begin."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator_lambda.http.message import AfterHook
 from orchestrator_lambda.observability import context as log_context
+from orchestrator_lambda.observability.spans import span
 from orchestrator_lambda.sessions.interface import StreamEvent
 from orchestrator_lambda.turns.asked import Asked
 from orchestrator_lambda.turns.begin import Begun, begin_turn
@@ -48,7 +49,9 @@ def run_turn(
         OrchestratorError: as begin_turn; nothing was stored.
     """
     log_context.bind(conversation_id=asked.conversation_id)
-    begun = begin_turn(services, asked)
+    with span("begin turn", kind=asked.kind.value) as beginning:
+        begun = begin_turn(services, asked)
+        beginning.annotate(duplicate=begun.turn is None)
     if begun.turn is None:
         follower = Follower(
             services=services,

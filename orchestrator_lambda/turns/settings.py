@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator_lambda.conversation.limits import Limits
 from orchestrator_lambda.conversation.truncation import WaterMarks
-from orchestrator_lambda.settings import ConfigError, read, setting
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import read, setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 
 from orchestrator_lambda.backends.interface import Backend, Generation, GenerationRequest, Item
+from orchestrator_lambda.observability.spans import carried
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Source:
         self._lock = threading.Lock()
         self._generation: Generation | None = None
         self._closed = False
-        self._thread = threading.Thread(target=self._read, name="generation", daemon=True)
+        self._thread = threading.Thread(target=carried(self._read), name="generation", daemon=True)
         self._thread.start()
 
     def next(self, timeout_s: float) -> Item | Failed | None:

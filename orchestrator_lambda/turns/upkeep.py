@@ -6,6 +6,7 @@ import time
 
 from orchestrator_lambda.errors import StoreUnavailable
 from orchestrator_lambda.history.interface import Checkpoint
+from orchestrator_lambda.observability.spans import span
 from orchestrator_lambda.turns.answer_log import AnswerLog
 from orchestrator_lambda.turns.services import Services
 from orchestrator_lambda.turns.turn import Turn
@@ -91,7 +92,8 @@ class Upkeep:
             expires_s=turn.conversation.expires_s,
         )
         try:
-            self._stop_found = self._services.history.checkpoint(at)
+            with span("checkpoint"):
+                self._stop_found = self._services.history.checkpoint(at)
         except StoreUnavailable:
             return
 

@@ -105,7 +105,7 @@ def events(answer: StreamedAnswer) -> Iterator[Event]:
 
 @contextmanager
 def talking_function(
-    env: Mapping[str, str], log: Path, *, timeout_s: float = 60.0
+    env: Mapping[str, str], log: Path, *, timeout_s: float = 60.0, traced: bool = False
 ) -> Iterator[LambdaFunction]:
     """Environments of the orchestrator while the block runs."""
     settings = FunctionSettings(
@@ -114,6 +114,7 @@ def talking_function(
         env=env,
         timeout_s=timeout_s,
         log=log,
+        traced=traced,
     )
     with LambdaFunction(settings) as function:
         yield function

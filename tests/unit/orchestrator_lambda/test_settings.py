@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.events.invocation import EventSettings
 from orchestrator_lambda.identity.settings import IdentitySettings
-from orchestrator_lambda.settings import ConfigError, Settings, markdown_table
+from orchestrator_lambda.settings import Settings, markdown_table
 
 TOKENS = {
     "KEEPWARM_JWT_ISSUER": "https://issuer.example.com",

@@ -23,6 +23,7 @@ from orchestrator_lambda.backends.interface import (
 )
 from orchestrator_lambda.backends.router import Router
 from orchestrator_lambda.errors import ContextLengthExceeded, InvalidRequest
+from orchestrator_lambda.observability.trace import trace_context
 from tests.integration.orchestrator_lambda.backends.conftest import (
     ANSWER,
     StartContainer,
@@ -67,6 +68,17 @@ def test_the_next_turn_and_a_warmed_one_find_their_prompt(healthy: LiveServer) -
     assert turn.cached_tokens > warmed.prompt_tokens
     other = receipt_of(list(backend.generate(request(*history, tenant="other"))))
     assert other.cached_tokens == 0, "a tenant found what another has warm"
+
+
+def test_the_trace_goes_along_into_the_containers_log(
+    healthy: LiveServer, platform: Platform
+) -> None:
+    for kind in ("fleet", "sagemaker"):
+        endpoint = endpoint_backend(platform(healthy.url).url)
+        backend = fleet(healthy) if kind == "fleet" else endpoint
+        trace = trace_context({})
+        list(backend.generate(request(trace=trace.headers())))
+        wait_until(lambda trace=trace: f'"trace_id": "{trace.trace_id}"' in healthy.log_text)
 
 
 def test_bad_requests_are_the_callers(healthy: LiveServer) -> None:

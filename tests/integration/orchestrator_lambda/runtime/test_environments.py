@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -174,6 +175,21 @@ def test_a_handler_that_cannot_be_loaded_is_reported(settings):
         with pytest.raises(FunctionError, match=r"Runtime\.ImportModuleError"):
             function.invoke({})
         wait_until(lambda: not function.environments)
+
+
+def test_the_runtime_needs_no_packages(settings, tmp_path):
+    """Nor does its log, in which nothing that a function says can stand."""
+    without_packages = (sys.executable, "-S", "-m", "orchestrator_lambda.runtime")
+    with LambdaFunction(settings(command=without_packages)) as function:
+        assert payload(function.invoke_streaming(rest("/stream", n=1))) == b"data: 0\n\n"
+        with pytest.raises(StreamBroken):
+            payload(function.invoke_streaming(rest("/break")))
+        log = tmp_path / "log"
+        wait_until(lambda: "BackendError" in log.read_text())
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    failed = next(line for line in lines if "BackendError" in line.get("error_type", ""))
+    assert {"level", "location", "message", "timestamp", "function_request_id"} <= set(failed)
+    assert "secret" not in log.read_text()
 
 
 def test_snap_start_restores_before_the_first_invocation(settings, notes):

@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "flask", "sagemaker", "requests", "numpy", "jwt", "cryptography", "redis")
+HEAVY = (
+    "aws_xray_sdk",
+    "cryptography",
+    "flask",
+    "jwt",
+    "numpy",
+    "redis",
+    "requests",
+    "sagemaker",
+    "torch",
+)
 
 
 def loaded_by(*modules: str) -> set[str]:
@@ -24,6 +34,7 @@ def loaded_by(*modules: str) -> set[str]:
         "orchestrator_lambda.runtime.handler",
         "orchestrator_lambda.identity.authenticator",
         "orchestrator_lambda.settings",
+        "orchestrator_lambda.composition",
     ],
 )
 def test_nothing_heavy_comes_along(module):

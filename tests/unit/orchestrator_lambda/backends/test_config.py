@@ -12,7 +12,8 @@ import pytest
 from orchestrator_lambda.backends.config import build_router
 from orchestrator_lambda.backends.fleet import FleetBackend
 from orchestrator_lambda.backends.sagemaker import SageMakerBackend
-from orchestrator_lambda.settings import ConfigError, Settings
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import Settings
 
 ENDPOINT = {"kind": "sagemaker", "endpoint": "chat", "region": "eu-west-1"}
 FLEET = {"kind": "fleet", "url": "http://lb.internal:8080"}

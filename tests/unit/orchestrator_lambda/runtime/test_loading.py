@@ -55,7 +55,7 @@ def test_no_handler_named():
         ("def", "Runtime.UserCodeSyntaxError", "no Python"),
         ("raise ValueError('my secret words')", "Runtime.InitError", "ValueError"),
         (
-            "from orchestrator_lambda.settings import ConfigError\n"
+            "from orchestrator_lambda.errors import ConfigError\n"
             "raise ConfigError('KEEPWARM_X must be set')",
             "Runtime.ConfigError",
             "KEEPWARM_X must be set",

@@ -14,8 +14,9 @@ from local.lambda_invocation import Failed, FunctionError, Invocation
 from local.lambda_runtime_api import RuntimeApi
 from orchestrator_lambda.errors import BackendError
 from orchestrator_lambda.http.message import HttpResponse, json_response
+from orchestrator_lambda.observability.trace import TRACE_VARIABLE
 from orchestrator_lambda.runtime.api_client import RuntimeApiError, RuntimeClient
-from orchestrator_lambda.runtime.handler import TRACE_VARIABLE, LambdaHandler
+from orchestrator_lambda.runtime.handler import LambdaHandler
 from orchestrator_lambda.runtime.loop import RuntimeLoop
 from orchestrator_lambda.runtime.stopping import StopSignal
 from tests.events.load import load_event

@@ -4,9 +4,9 @@ import botocore.session
 import pytest
 from botocore.credentials import Credentials
 
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.sessions.iam import RENEW_SECONDS, IamCredentials
 from orchestrator_lambda.sessions.settings import SessionSettings
-from orchestrator_lambda.settings import ConfigError
 
 
 class FakeSession:

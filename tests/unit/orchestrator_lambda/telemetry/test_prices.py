@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_lambda.settings import ConfigError
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.telemetry.prices import parse_prices
 from orchestrator_lambda.telemetry.settings import TelemetrySettings
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator_lambda.settings import ConfigError, markdown_table
+from orchestrator_lambda.errors import ConfigError
+from orchestrator_lambda.settings import markdown_table
 from orchestrator_lambda.telemetry.kinesis import KinesisTelemetry, NoTelemetry, make_telemetry
 from orchestrator_lambda.telemetry.settings import ConsumerSettings, TelemetrySettings
 

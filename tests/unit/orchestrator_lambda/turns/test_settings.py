@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator_lambda.settings import ConfigError
+from orchestrator_lambda.errors import ConfigError
 from orchestrator_lambda.turns.moderation import load_moderator
 from orchestrator_lambda.turns.settings import TurnSettings
 
