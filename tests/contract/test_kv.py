@@ -119,9 +119,10 @@ def test_nothing_that_was_sent_is_shown(server: Server) -> None:
 
 def test_an_answer_under_way_is_seen_running(server: Server) -> None:
     with chat(server, "A long one", user="runner", stream=True, max_tokens=2000) as answer:
-        next(answer.iter_lines())
+        next(answer.iter_lines())  # says the role, and may come before the request is admitted
+        assert server.wait_for(lambda: bool(running_sessions(kv(server))))
         usage = kv(server)
-        (running,) = [session for session in usage["sessions"] if session["running"]]
+        (running,) = running_sessions(usage)
         assert usage["used"] >= running["blocks"] > 0
         assert running["age_s"] == 0.0
     assert server.wait_for(lambda: kv(server)["used"] == 0)
@@ -135,7 +136,11 @@ def test_after_a_storm_of_aborts_nothing_is_used(server: Server) -> None:
     with ExitStack() as open_streams, ThreadPoolExecutor(24) as pool:
         for answer in pool.map(open_stream, range(24)):
             open_streams.enter_context(answer)
-        assert kv(server)["used"] > 0
+        assert server.wait_for(lambda: kv(server)["used"] > 0)
     assert server.wait_for(lambda: kv(server)["used"] == 0, 20)
     assert not any(session["running"] for session in kv(server)["sessions"])
     assert server.metric("keepwarm:num_requests_running") == 0
+
+
+def running_sessions(usage: dict[str, Any]) -> list[dict[str, Any]]:
+    return [session for session in usage["sessions"] if session["running"]]
