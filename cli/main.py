@@ -13,6 +13,7 @@ from types import FrameType
 from cli import (
     commands,
     deploy,
+    doctor,
     model_check,
     model_pack,
     pipeline,
@@ -113,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     logs = add("logs", stack_commands.logs, "Show what the parts of the stack say.")
     stack_commands.add_logs_arguments(logs)
     add("down", stack_commands.down, "Stop the stack that runs on this machine.")
+    looked = "Say what is missing on this machine, and the command that mends it."
+    doctor.add_arguments(add("doctor", doctor.doctor, looked))
 
     add("settings", commands.settings, "Print every setting of server and engine as Markdown.")
 

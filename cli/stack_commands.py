@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 from cli.errors import CliError
+from cli.extras import extras
 from cli.terminal import printable
 
 POLL_S = 0.2
@@ -29,7 +28,8 @@ def logs(args: argparse.Namespace) -> None:
     Raises:
         CliError: there are none of this part.
     """
-    from cli.stack import stack_folder
+    with extras():
+        from cli.stack import stack_folder
 
     folder = stack_folder() / "logs"
     files = sorted(folder.glob("*.log"))
@@ -52,48 +52,56 @@ def down(args: argparse.Namespace) -> None:
     Raises:
         CliError: it does not stop.
     """
-    from cli.stack import stack_folder, translated
-    from local.stack.orphans import end_orphans
-    from local.stack.state import is_running, only_one, read_state, wait_until_gone
+    with extras():
+        from cli.stack import stack_folder, translated
+        from local.stack.orphans import end_orphans
+        from local.stack.state import is_running, only_one, remove_state
 
     folder = stack_folder()
-    state = read_state(folder) or {}
     if is_running(folder):
-        os.kill(int(state.get("pid", 0)) or _no_pid(), signal.SIGTERM)
-        if not wait_until_gone(folder, STOP_S):
-            raise CliError(f"it is still there after {STOP_S:.0f} s; keepwarm logs may say why")
+        _stop(folder)
         print("stopped")
         return
     with translated(), only_one(folder):
         left = end_orphans(folder)
+        remove_state(folder)
     print(f"stopped what was left: {', '.join(left)}" if left else "nothing runs")
 
 
-def _no_pid() -> int:
-    raise CliError("a stack is just starting; try again in a moment")
+def _stop(folder: Path) -> None:
+    from local.stack.state import process_of, read_state, wait_until_gone
+
+    supervisor = process_of(read_state(folder))
+    if supervisor is None:
+        raise CliError("a stack is just starting; try again in a moment")
+    supervisor.terminate()
+    if not wait_until_gone(folder, STOP_S):
+        raise CliError(f"it is still there after {STOP_S:.0f} s; keepwarm logs may say why")
 
 
 def _print_end(file: Path, lines: int) -> int:
-    """The last lines of a file; its size then."""
+    """The last whole lines of a file; the place behind them."""
     data = file.read_bytes()
-    for line in data.decode(errors="replace").splitlines()[-lines:] if lines > 0 else []:
+    whole = data[: data.rfind(b"\n") + 1]
+    for line in whole.decode(errors="replace").splitlines()[-lines:] if lines > 0 else []:
         _print(file, line)
-    return len(data)
+    return len(whole)
 
 
 def _print_from(file: Path, place: int) -> int:
-    """What has come since; a file that was begun anew is read from its start."""
+    """The lines that have come since; a file that was begun anew is read from its start."""
     try:
         size = file.stat().st_size
+        start = place if size >= place else 0
         with file.open("rb") as opened:
-            opened.seek(place if size >= place else 0)
+            opened.seek(start)
             data = opened.read()
-            place = opened.tell()
     except FileNotFoundError:
         return 0
-    for line in data.decode(errors="replace").splitlines():
+    whole = data[: data.rfind(b"\n") + 1]
+    for line in whole.decode(errors="replace").splitlines():
         _print(file, line)
-    return place
+    return start + len(whole)
 
 
 def _print(file: Path, line: str) -> None:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.chat import DEFAULT_QUESTION, Conversation, ask_once, converse
 from cli.chat_client import AnswerSettings
 from cli.errors import CliError
+from cli.extras import extras
 from cli.gateway_chat import GatewayChat
 from cli.network import port_number
 from cli.progress import Reporter
+from cli.tending import Tending
 from cli.terminal import is_interactive, piped_text
-from local.errors import StackError
+from local.gateway.faults import parse_faults
 from local.stack.settings import GATEWAY, NAMES
 
 if TYPE_CHECKING:
     from local.stack.supervisor import Stack
-
-TEND_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART=PORT",
         help="port of another part; may be repeated",
     )
-    add("--faults", default="", help="what goes wrong on the way, such as cut:after=2000,times=1")
+    add(
+        "--faults",
+        default="",
+        type=_faults,
+        help="what goes wrong on the way, such as cut:after=2000,times=1",
+    )
     add("--stay", action="store_true", help="no chat here: run until Ctrl-C or `keepwarm down`")
 
 
@@ -61,56 +65,52 @@ def up(args: argparse.Namespace) -> None:
     Raises:
         CliError: a part does not start, or ends again and again.
     """
-    from cli.commands import model_folder
-    from cli.stack import make_parts, stack_settings, translated
-    from cli.stack_view import StackView
-    from local.stack.supervisor import running_stack
+    with extras():
+        from cli.stack import make_parts, stack_settings, translated
+        from cli.stack_view import StackView
+        from local.stack.supervisor import running_stack
 
-    settings = stack_settings(args, model_folder(args, Reporter()))
+    _check(args)
+    settings = stack_settings(args, _model(args))
     view = StackView()
     with ExitStack() as followed, translated():
         followed.enter_context(view.following())
         with running_stack(settings, lambda: make_parts(settings), view.show) as stack:
             followed.close()
-            print(f"\nKeepwarm is up: {stack.url}\n", file=sys.stderr, flush=True)
-            with _Tending(stack):
-                _use(args, stack)
+            print(f"\nKeepwarm is up{_at(stack)}\n", file=sys.stderr, flush=True)
+            with Tending(stack) as tending:
+                _use(args, stack, tending)
             print("Stopping ...", file=sys.stderr, flush=True)
 
 
-class _Tending:
-    """Keeps the parts alive from a thread while the block runs.
-
-    Raises:
-        StackError: at the end, if one could not be kept alive; the block was interrupted then.
-    """
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._over = threading.Event()
-        self._failure: StackError | None = None
-        self._thread = threading.Thread(target=self._tend, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._over.set()
-        self._thread.join()
-        if self._failure is not None:
-            raise self._failure
-
-    def _tend(self) -> None:
-        while not self._over.wait(TEND_S):
-            try:
-                self._stack.tend()
-            except StackError as error:
-                self._failure = error
-                os.kill(os.getpid(), signal.SIGINT)
-                return
+def _check(args: argparse.Namespace) -> None:
+    """What can be told before anything is started."""
+    if args.ask is None:
+        return
+    if not args.ask.strip():
+        raise CliError("--ask needs a question, and it is empty")
+    if args.stay:
+        raise CliError("--ask asks one question and stops, --stay does not stop: leave one away")
+    if args.only and GATEWAY not in args.only:
+        raise CliError(f"--ask needs the {GATEWAY}: leave --only away, or add --only {GATEWAY}")
 
 
-def _use(args: argparse.Namespace, stack: Stack) -> None:
+def _model(args: argparse.Namespace) -> Path:
+    """The weights; they are made or looked at only where a container shall load them."""
+    from cli.commands import model_folder
+    from cli.default_model import default_model_folder
+    from local.stack.parts import loads_model
+
+    if loads_model(args.only):
+        return model_folder(args, Reporter())
+    return default_model_folder() if args.model is None else Path(args.model)
+
+
+def _at(stack: Stack) -> str:
+    return f": {stack.url}" if stack.url else ""
+
+
+def _use(args: argparse.Namespace, stack: Stack, tending: Tending) -> None:
     chatting = any(one.part.name == GATEWAY for one in stack.parts) and not args.stay
     if not chatting:
         _stay()
@@ -118,14 +118,12 @@ def _use(args: argparse.Namespace, stack: Stack) -> None:
     question = args.ask
     if question is None and not is_interactive():
         question = piped_text() or DEFAULT_QUESTION
-    if question is not None and not question.strip():
-        raise CliError("--ask needs a question, and it is empty")
     settings = AnswerSettings(max_tokens=args.max_tokens, temperature=args.temperature)
     conversation = Conversation(GatewayChat(stack.url, _user()), settings, args.system)
     if question is not None:
         ask_once(conversation, question)
     else:
-        converse(conversation, lambda: None, _read_line)
+        converse(conversation, tending.check, tending.read_line)
 
 
 def _stay() -> None:
@@ -134,19 +132,19 @@ def _stay() -> None:
     threading.Event().wait()
 
 
-def _read_line(prompt: str) -> str:
-    """Ctrl-C at the prompt leaves, as Ctrl-D does: here it stands for the whole stack."""
-    try:
-        return input(prompt)
-    except KeyboardInterrupt:
-        raise EOFError from None
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
         return "me"
+
+
+def _faults(text: str) -> str:
+    try:
+        parse_faults(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _port_of(text: str) -> tuple[str, int]:

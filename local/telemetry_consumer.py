@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from local.ministack import client
 from local.stack.function import consumer_environment
 from local.stack.stores import STREAM
 from local.telemetry_file import EMF, TELEMETRY, TelemetryWriter
+
+log = logging.getLogger("local.telemetry_consumer")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,15 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoints", type=Path, help="file that outlives the process")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    os.environ |= consumer_environment(options.stores)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     try:
         checkpoints = Checkpoints(options.checkpoints)
     except ValueError as error:
         print(f"telemetry_consumer: {error}", file=sys.stderr)
         return 1
+    os.environ |= consumer_environment(options.stores)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     handler = Recorded(TelemetryWriter(options.file))
     settings = SourceSettings(stream=options.stream)
     kinesis = client("kinesis", options.stores)
@@ -79,17 +81,27 @@ class Recorded:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Count a batch."""
         answer = self._consumer.consume(event, context)
-        self._file.write(TELEMETRY, _documents(event))
+        self._keep(TELEMETRY, _documents(event, answer))
         return answer
 
     def _write(self, lines: Sequence[str]) -> None:
         self._write_lines(lines)
-        self._file.write(EMF, [json.loads(line) for line in lines])
+        self._keep(EMF, (json.loads(line) for line in lines))
+
+    def _keep(self, kind: str, documents: Iterable[Any]) -> None:
+        """The file is for people to look at: a disk that is full does not stop the counting."""
+        try:
+            self._file.write(kind, documents)
+        except OSError as error:
+            log.warning("the telemetry file cannot be written: %s", error.strerror or error)
 
 
-def _documents(event: Mapping[str, Any]) -> Iterator[Any]:
-    """What the records hold; a poison one is the consumer's business."""
+def _documents(event: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[Any]:
+    """What the records hold; from the first failed one on they come again with the next batch."""
+    failed = {one["itemIdentifier"] for one in answer.get("batchItemFailures", ())}
     for record in event["Records"]:
+        if record["kinesis"]["sequenceNumber"] in failed:
+            return
         try:
             yield json.loads(base64.b64decode(record["kinesis"]["data"]))
         except (ValueError, KeyError, TypeError):

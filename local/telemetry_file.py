@@ -1,8 +1,8 @@
 """Telemetry on its way to the page under the hood: a file that one process writes and others read.
 
 A line is `{"kind": "telemetry" | "emf", "data": {...}}`. When the file is large it is put aside and
-begun anew; a reader then goes on in the new one. An event's id is the file's number and the place
-behind its line, so that a reader who comes back misses nothing that is still there.
+begun anew; a reader ends the old one and goes on in the new one. An event's id is the file's number
+and the place behind its line, so that a reader who comes back misses nothing that is still there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ READ_AT_ONCE = 1024 * 1024
 _ID = re.compile(r"(\d{1,20})-(\d{1,15})")
 
 
+def aside(path: Path) -> Path:
+    """Where a file goes when it is large."""
+    return path.with_name(f"{path.name}.old")
+
+
 class TelemetryWriter:
     """Appends lines, each whole."""
 
@@ -41,7 +46,7 @@ class TelemetryWriter:
             return
         with self._lock:
             if self._path.exists() and self._path.stat().st_size > self._max_bytes:
-                self._path.replace(self._path.with_name(f"{self._path.name}.old"))
+                self._path.replace(aside(self._path))
             with self._path.open("ab") as file:
                 file.write("".join(f"{line}\n" for line in lines).encode())
 
@@ -74,8 +79,20 @@ class TelemetryReader:
         """The lines that are whole by now; none where there is nothing new."""
         if self._path is None:
             return []
+        return [*self._rest_of_old(self._path), *self._read(self._path)]
+
+    def _rest_of_old(self, path: Path) -> list[Line]:
+        """What was written behind this reader's place before the file was put aside."""
+        old = aside(path)
         try:
-            with self._path.open("rb") as file:
+            put_aside = old.stat().st_ino == self._file_number
+        except OSError:
+            return []
+        return self._read(old) if put_aside else []
+
+    def _read(self, path: Path) -> list[Line]:
+        try:
+            with path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 self._settle(status.st_ino, status.st_size)
                 file.seek(self._place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from local.gateway.call import Head, InvocationFailed, LambdaCall, Silence, StreamingFunction
 from local.gateway.event import EdgeRequest, rest_event
@@ -93,16 +92,23 @@ class ApiRoute:
         )
         stripped = _lost_headers(faults, "strip")
         headers = [pair for pair in answer_headers(head.headers) if pair[0].lower() not in stripped]
-        stream = _leaving(call, faulty(pieces, faults, idle_s=settings.idle_s))
-        return replace(Outgoing(head.status, headers), body=stream)
+        stream = _Leaving(call, faulty(pieces, faults, idle_s=settings.idle_s))
+        return Outgoing(head.status, headers, stream)
 
 
-def _leaving(call: LambdaCall, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same pieces; when nobody reads on, nothing is kept for anybody."""
-    try:
-        yield from pieces
-    finally:
-        call.leave()
+class _Leaving(Iterator[bytes]):
+    """The same pieces; when nobody reads on, or nobody ever did, nothing is kept for anybody."""
+
+    def __init__(self, call: LambdaCall, pieces: Iterator[bytes]) -> None:
+        self._call = call
+        self._pieces = pieces
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Nobody reads on."""
+        self._call.leave()
 
 
 def _sound(head: Head) -> bool:

@@ -20,10 +20,11 @@ chance (0 to 1), skip (so many requests first).
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 
@@ -41,6 +42,13 @@ KINDS = (
 )
 STREAM_KINDS = ("cut", "reset", "end", "stall", "slow")
 SLICES_PER_S = 10
+
+_NUMBER = (int, float)
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("kind", "path", "method", "headers"), str),
+    **dict.fromkeys(("times", "skip", "after", "status"), int),
+    **dict.fromkeys(("chance", "seconds", "rate"), _NUMBER),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +72,14 @@ class Fault:
     headers: str = ""
 
     def __post_init__(self) -> None:
+        for name, kinds in _TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise ValueError(f"{name} cannot be {value!r} in a fault")
         if self.kind not in KINDS:
             raise ValueError(f"a fault is one of {', '.join(KINDS)}, got {self.kind!r}")
+        if not (math.isfinite(self.seconds) and math.isfinite(self.rate)):
+            raise ValueError("seconds and rate in a fault must be finite")
         if self.status not in (500, 502, 503, 504):
             raise ValueError(f"status must be 500, 502, 503 or 504, got {self.status}")
         if min(self.times, self.skip, self.after, self.seconds) < 0 or self.rate <= 0:

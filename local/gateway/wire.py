@@ -127,6 +127,8 @@ class GatewayConnection(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class refuses by itself: malformed requests and unknown methods."""
         self.close_connection = True
+        if self.request_version == "HTTP/0.9":  # a line that is no request is taken for one of it
+            self.request_version = "HTTP/1.0"
         status = 405 if code == 501 else code
         self._write(self.command or "", edge_error(status, message or "Bad request"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from local.errors import StackError
 
 LOG_LINES = 20
+LOG_END = 256 * 1024
 
 
 def nothing_more() -> None:
@@ -128,10 +130,36 @@ class RunningPart:
 
 
 def last_words(log: Path) -> str:
-    """The end of a log, ready to be put behind a sentence."""
+    """Why a part ended, ready to be put behind a sentence: the last error that it logged as one.
+
+    Without such a line, the end of its log.
+    """
+    lines = _last_lines(log)
+    errors = [message for message in map(_error_message, lines) if message]
+    if errors:
+        return f": {errors[-1]}"
+    if not lines:
+        return "; its log is empty"
+    return "; the end of its log:\n  " + "\n  ".join(lines[-LOG_LINES:])
+
+
+def _last_lines(log: Path) -> list[str]:
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_END))
+            text = file.read().decode(errors="replace")
     except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _error_message(line: str) -> str:
+    """The message of a line of JSON of level error; empty for any other line."""
+    try:
+        entry = json.loads(line) if line.startswith("{") else None
+    except ValueError:
         return ""
-    lines = [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
-    return "; the end of its log:\n  " + "\n  ".join(lines) if lines else "; its log is empty"
+    if not isinstance(entry, dict) or str(entry.get("level", "")).lower() != "error":
+        return ""
+    kind, message = str(entry.get("error_type", "")), str(entry.get("message", ""))
+    return message.removesuffix(kind).strip()

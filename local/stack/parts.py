@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from local.stack.probes import answers, exists, listens, says_pong
 from local.stack.redis_command import redis_arguments, redis_command
 from local.stack.settings import StackSettings
 from local.stack.stores import make_stores
+from local.telemetry_file import aside
 
 LOAD_S = 900.0  # a large model on a slow disk
 
@@ -51,6 +52,13 @@ def stack_parts(settings: StackSettings, ports: Mapping[str, int]) -> list[Part]
         names.GATEWAY: lambda: _gateway(settings, ports),
     }
     return [makers[name]() for name in names.NAMES if name in wanted]
+
+
+def loads_model(only: Sequence[str]) -> bool:
+    """Whether one of these parts, or what they need, loads the weights; empty means all parts."""
+    return not only or bool(
+        {names.CONTAINER, names.FLEET, names.SAGEMAKER, names.GATEWAY} & {*only}
+    )
 
 
 def _needs(settings: StackSettings) -> dict[str, tuple[str, ...]]:
@@ -199,5 +207,6 @@ def clear(settings: StackSettings) -> None:
     if not settings.keep:
         shutil.rmtree(settings.data, ignore_errors=True)
     shutil.rmtree(settings.logs, ignore_errors=True)
-    telemetry_file(settings).unlink(missing_ok=True)
+    for file in (telemetry_file(settings), aside(telemetry_file(settings))):
+        file.unlink(missing_ok=True)
     settings.logs.mkdir(parents=True, exist_ok=True)

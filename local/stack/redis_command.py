@@ -19,8 +19,8 @@ def redis_command() -> str:
     found = shutil.which("redis-server") or (str(beside) if beside.is_file() else None)
     if found is None:
         raise StackError(
-            "there is no redis-server on this machine: make emulators installs one beside the "
-            "project, or apt-get install redis-server (macOS: brew install redis)"
+            "there is no redis-server on this machine: apt-get install redis-server (macOS: brew "
+            "install redis); or, on Linux with Python 3.11 or 3.12, make emulators installs one"
         )
     return found
 

@@ -76,11 +76,13 @@ class Stack:
     Attributes:
         url: of the part that a person opens; empty where there is no gateway.
         parts: all of them, in the order in which they are shown.
+        stopped: whether `stop` has done all of its work.
     """
 
     def __init__(self, settings: StackSettings, parts: Sequence[Part], url: str) -> None:
         self.url = url
         self.parts = [Watched(part) for part in parts]
+        self.stopped = False
         self._settings = settings
         self._state = State(settings.folder)
 
@@ -138,6 +140,7 @@ class Stack:
                     with contextlib.suppress(OSError):
                         self._tell(show)
             self._state.remove()
+            self.stopped = True
         return killed
 
     def _ended(self, one: Watched) -> list[str]:
@@ -216,7 +219,13 @@ def running_stack(
             stack.start(show)
             yield stack
         finally:
-            stack.stop(show)
+            # Two signals at once, as a closing terminal sends them: the second one is raised on
+            # the way to `stop`, before anything there can keep it off.
+            while not stack.stopped:
+                try:
+                    stack.stop(show)
+                except (KeyboardInterrupt, SystemExit):
+                    continue
 
 
 def _last_first(parts: Sequence[Watched]) -> Iterator[list[Watched]]:

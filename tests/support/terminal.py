@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-SILENCE_S = 100.0
+SILENCE_S = 60.0
+PRESSES, PATIENCE_S = 5, 5.0
 
 
 class Terminal:
@@ -45,15 +46,32 @@ class Terminal:
         shown, self._unread = self._unread[:end], self._unread[end:]
         return shown
 
+    def press_until(self, key: str, text: str) -> str:
+        """Press a key until `text` is shown: one pressed just behind a prompt may be lost.
+
+        CPython's readline shows its prompt first and looks for signals only from then on.
+        """
+        for _ in range(PRESSES):
+            self.type(key)
+            while text not in self._unread and self._readable(PATIENCE_S):
+                piece = self._read()
+                assert piece, self._unread
+                self._unread += piece
+            if text in self._unread:
+                break
+        return self.read_until(text)
+
     def wait_closed(self) -> int:
         """Read on until nobody has the terminal open; the program's exit code."""
         while self._read():
             pass
         return self.process.wait(SILENCE_S)
 
+    def _readable(self, seconds: float) -> bool:
+        return bool(select.select([self._master], [], [], seconds)[0])
+
     def _read(self) -> str:
-        readable, _, _ = select.select([self._master], [], [], SILENCE_S)
-        assert readable, self._unread
+        assert self._readable(SILENCE_S), self._unread
         try:
             return os.read(self._master, 4096).decode(errors="replace")
         except OSError:  # EIO: the other end is closed
