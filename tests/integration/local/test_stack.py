@@ -134,10 +134,14 @@ class TestOneStack:
         self, stack: LiveStack, client: openai.OpenAI
     ) -> None:
         file = stack.home / "stack" / "telemetry.jsonl"
-        before = file.read_text().count('"kind":"telemetry"')
-        messages: Any = [{"role": "user", "content": "Hello"}]
-        client.chat.completions.create(model=MODEL, messages=messages, max_tokens=4)
-        wait_until(lambda: file.read_text().count('"kind":"telemetry"') > before, 30)
+        talk = conversation(stack, stack.token())
+        client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "Hello"}],
+            max_tokens=4,
+            extra_headers={"X-Conversation-Id": talk},
+        )
+        wait_until(lambda: file.read_text().count(talk) >= 2, 30)  # its start and its end
         wait_until(lambda: '"kind":"emf"' in file.read_text(), 30)
         snapshot = requests.get(f"{stack.url}/hood/snapshot", timeout=10).json()
         assert [one["name"] for one in snapshot["containers"]] == ["container"]
