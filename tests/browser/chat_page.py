@@ -139,5 +139,8 @@ class ChatPage:
 
 
 def plain(text: str) -> str:
-    """A text without its line breaks and markup, to compare what is shown and what is stored."""
-    return re.sub(r"[\W_]+", " ", text).strip()
+    """The words of a text, to compare what is shown and what is stored.
+
+    A list's numbers are markup: the browser writes them, and they are in no element's text.
+    """
+    return re.sub(r"[\W\d_]+", " ", text).strip()
