@@ -119,7 +119,8 @@ def test_nothing_that_was_sent_is_shown(server: Server) -> None:
 
 def test_an_answer_under_way_is_seen_running(server: Server) -> None:
     with chat(server, "A long one", user="runner", stream=True, max_tokens=2000) as answer:
-        next(answer.iter_lines())  # says the role, and may come before the request is admitted
+        lines = answer.iter_lines()  # kept: without it the connection is closed
+        next(lines)  # says the role, and may come before the request is admitted
         assert server.wait_for(lambda: bool(running_sessions(kv(server))))
         usage = kv(server)
         (running,) = running_sessions(usage)
