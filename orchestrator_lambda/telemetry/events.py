@@ -106,13 +106,7 @@ def turn_ended(
         degraded: whether Redis was down.
         prices: without them no cost is estimated.
     """
-    tokens = {
-        "input": _number(receipt.get("prompt_tokens")),
-        "cached": _number(receipt.get("cached_tokens")),
-        "output": _number(output_tokens),
-    }
-    if tokens["output"] is None:
-        tokens["output"] = _number(receipt.get("completion_tokens"))
+    tokens = _tokens(receipt, output_tokens)
     return _known(
         _event(ENDED, conversation_id, answer_seq, now_ms, user_hash)
         | _model(model)
@@ -184,6 +178,15 @@ def _turn(answer_seq: int) -> Event:
 
 def _model(model: str) -> Event:
     return {"gen_ai.request.model": _code(model)}
+
+
+def _tokens(receipt: Mapping[str, Any], output_tokens: int | None) -> Event:
+    output = _number(output_tokens)
+    return {
+        "input": _number(receipt.get("prompt_tokens")),
+        "cached": _number(receipt.get("cached_tokens")),
+        "output": _number(receipt.get("completion_tokens")) if output is None else output,
+    }
 
 
 def _usage(tokens: Mapping[str, Any]) -> Event:
