@@ -34,12 +34,16 @@ def write_plots(results: Results, folder: Path) -> list[Path]:
 
 
 def _write_plot(stem: Path, draw: Draw, results: Results) -> list[Path]:
+    return write_figure(stem, lambda axes: draw(axes, results))
+
+
+def write_figure(stem: Path, draw: Callable[[Any], None]) -> list[Path]:
+    """Draw one figure as PNG and as SVG."""
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        axes = figure.add_subplot()
-        draw(axes, results)
+        draw(figure.add_subplot())
         paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in _FORMATS]
         for path in paths:
             figure.savefig(path, dpi=_DPI, metadata={"Date": None} if path.suffix == ".svg" else {})
