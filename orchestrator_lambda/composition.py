@@ -89,7 +89,7 @@ def _application(services: Services, router: Router, env: Mapping[str, str] | No
 
 
 def _book(sessions: RedisSessions | NoSessions) -> RedisSessions | None:
-    """Where SageMaker's session ids are kept; in the process where there is no Redis."""
+    """Where session ids and homes are kept; in the process where there is no Redis."""
     return sessions if isinstance(sessions, RedisSessions) else None
 
 

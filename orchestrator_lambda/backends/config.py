@@ -28,16 +28,14 @@ from orchestrator_lambda.backends.body import MAX_HEADER, MIN_HEADER
 from orchestrator_lambda.backends.breaker import Breaker, BreakerPolicy
 from orchestrator_lambda.backends.choosing import Member
 from orchestrator_lambda.backends.connections import Limits
-from orchestrator_lambda.backends.endpoint_sessions import (
-    EndpointSessions,
-    LocalSessionBook,
-    SessionBook,
-)
+from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions
 from orchestrator_lambda.backends.fleet import FleetBackend, path_of
+from orchestrator_lambda.backends.homes import Homes
 from orchestrator_lambda.backends.interface import Backend
 from orchestrator_lambda.backends.routed import RoutingPolicy
 from orchestrator_lambda.backends.router import Router
 from orchestrator_lambda.backends.sagemaker import Endpoint, SageMakerBackend, runtime_client
+from orchestrator_lambda.backends.session_book import LocalSessionBook, SessionBook
 from orchestrator_lambda.errors import ConfigError
 
 VARIABLE = "KEEPWARM_BACKENDS"
@@ -77,7 +75,7 @@ def build_router(
 
     Args:
         entries: `Settings.backend_entries()`.
-        sessions: where session ids are kept; in this process by default.
+        sessions: where session ids and homes are kept; in this process by default.
         policy: how hard to try.
         breaker: when not to.
         make_client: in place of `runtime_client`.
@@ -226,9 +224,11 @@ def _fleet(fields: _Fields, book: SessionBook, make_client: MakeClient) -> Backe
         path_of(url)
     except ValueError as error:
         raise fields.wrong("url", str(error)) from None
+    name = fields.name(urlsplit(url).hostname or "fleet")
     return FleetBackend(
-        fields.name(urlsplit(url).hostname or "fleet"),
+        name,
         url,
+        homes=Homes(name, book),
         limits=fields.limits(),
         ca_file=fields.text("ca_file", re.compile(r".+"), "the path of a PEM file"),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator_lambda.backends.failures import AnswerBroken
+from orchestrator_lambda.backends.failures import STALLED, AnswerBroken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def reading() -> Iterator[None]:
 
 def stalled() -> AnswerBroken:
     """Nothing came for too long, not even a heartbeat."""
-    return AnswerBroken("the model fell silent", reason="stalled")
+    return AnswerBroken("the model fell silent", reason=STALLED)
 
 
 def reset() -> AnswerBroken:

@@ -28,6 +28,7 @@ MAX_RETRY_MS = 60_000
 MAX_MESSAGE = 500
 
 CANCELLED, DEADLINE, MISMATCH = "cancelled", "deadline", "mismatch"
+STALLED = "stalled"
 _FINAL = frozenset({CANCELLED, DEADLINE, MISMATCH})
 
 _UNAVAILABLE_CODES = frozenset({"engine_unavailable", "engine_dead", "engine_stalled", "draining"})

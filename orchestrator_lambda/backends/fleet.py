@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,9 @@ from orchestrator_lambda.backends.connections import (
 )
 from orchestrator_lambda.backends.failures import ContainerError, retry_ms, unavailable
 from orchestrator_lambda.backends.generation import StreamGeneration
+from orchestrator_lambda.backends.homes import SPILLS, Homes
 from orchestrator_lambda.backends.interface import Generation, GenerationRequest, Receipt
+from orchestrator_lambda.backends.session_book import LocalSessionBook
 from orchestrator_lambda.backends.warming import warm
 from orchestrator_lambda.errors import BackendError, OrchestratorError
 
@@ -33,11 +37,13 @@ PIECE_BYTES = 65536
 class FleetBackend:
     """Obeys `Backend`; any number of threads may generate at once, over connections kept open.
 
-    Requests carry the conversation's routing id in a header, for balancers that hash one.
+    A conversation comes back to its home, by the balancer's cookie. Requests carry its routing id
+    in a header as well, for balancers that hash one.
 
     Args:
         name: in receipts and logs.
         url: http(s)://host[:port] of the load balancer, with a path if it is not /invocations.
+        homes: of the conversations; kept in this process by default.
         limits: of connections.
         ca_file: certificates to trust instead of the system's, for a private authority.
         max_bytes: longest body.
@@ -51,12 +57,14 @@ class FleetBackend:
         name: str,
         url: str,
         *,
+        homes: Homes | None = None,
         limits: Limits | None = None,
         ca_file: str | None = None,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         limits = limits or Limits()
         self.name = name
+        self._homes = homes or Homes(name, LocalSessionBook())
         self._path = path_of(url)
         self._max_bytes = max_bytes
         self._pool = _pool(url, limits, ca_file)
@@ -77,16 +85,30 @@ class FleetBackend:
         return True
 
     def _open(self, request: GenerationRequest, body: bytes) -> _HttpBody:
+        """At home; if there is no room, at once at any other: one instance is not the fleet."""
+        home = self._homes.known(request)
+        response = self._ask(request, body, {"Cookie": home} if home else {})
+        if home and response.status in SPILLS:
+            response.close()
+            fields = {"backend": self.name, "status": response.status}
+            log.info("a conversation leaves its instance", extra=fields)
+            response = self._ask(request, body, {})
+        if response.status != 200:
+            raise self._refused(response)
+        return _HttpBody(response, partial(self._homes.unless_silent, request))
+
+    def _ask(self, request: GenerationRequest, body: bytes, cookie: dict[str, str]) -> Any:
         headers = {
             **request.trace,
+            **cookie,
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
             ROUTING_HEADER: routing_id(request),
         }
-        response = self._send(headers, body)
-        if response.status != 200:
-            raise self._refused(response)
-        return _HttpBody(response)
+        with self._homes.unless_silent(request):
+            response = self._send(headers, body)
+        self._homes.learn(request, int(response.status), response.headers.getlist("Set-Cookie"))
+        return response
 
     def _send(self, headers: dict[str, str], body: bytes) -> Any:
         from urllib3.exceptions import (
@@ -138,13 +160,14 @@ class FleetBackend:
 
 
 class _HttpBody:
-    """The bytes of an answer as they arrive."""
+    """The bytes of an answer as they arrive; `watched` sees how reading them ends."""
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: Any, watched: Callable[[], AbstractContextManager[None]]) -> None:
         self._response = response
+        self._watched = watched
 
     def __iter__(self) -> Iterator[bytes]:
-        with reading():
+        with self._watched(), reading():
             while piece := self._response.read1(PIECE_BYTES):
                 yield piece
 

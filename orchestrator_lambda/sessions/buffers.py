@@ -83,7 +83,7 @@ class Buffers:
         """Remove everything of a conversation."""
         keys = ConversationKeys(conversation_id)
         answers = self._quick.smembers(keys.answers)
-        names = [keys.lock, keys.endpoint_session, keys.answers]
+        names = [keys.lock, keys.endpoint_session, keys.home, keys.answers]
         for answer in answers:
             names += [keys.stream(answer), keys.fence(answer), keys.stop(answer)]
         self._quick.delete(*names)

@@ -87,5 +87,14 @@ class Sessions(Protocol):
     def keep_endpoint_session(self, conversation_id: str, session_id: str, *, ttl_s: int) -> None:
         """Remember it."""
 
+    def home(self, conversation_id: str) -> str | None:
+        """Where in a fleet the conversation is warm, if that was kept."""
+
+    def keep_home(self, conversation_id: str, home: str, *, ttl_s: int) -> None:
+        """Remember it."""
+
+    def drop_home(self, conversation_id: str) -> None:
+        """Forget it, since that instance should be left."""
+
     def forget(self, conversation_id: str) -> None:
         """Remove everything of a deleted conversation."""

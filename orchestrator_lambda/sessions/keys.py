@@ -23,6 +23,7 @@ class ConversationKeys:
         self.tag = tag
         self.lock = f"{tag}:lock"
         self.endpoint_session = f"{tag}:endpoint"
+        self.home = f"{tag}:home"
         self.answers = f"{tag}:answers"
 
     def stream(self, answer_seq: int | str) -> str:

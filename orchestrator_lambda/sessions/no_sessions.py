@@ -74,5 +74,15 @@ class NoSessions:
     def keep_endpoint_session(self, conversation_id: str, session_id: str, *, ttl_s: int) -> None:
         """See Sessions."""
 
+    def home(self, conversation_id: str) -> str | None:
+        """See Sessions."""
+        return None
+
+    def keep_home(self, conversation_id: str, home: str, *, ttl_s: int) -> None:
+        """See Sessions."""
+
+    def drop_home(self, conversation_id: str) -> None:
+        """See Sessions."""
+
     def forget(self, conversation_id: str) -> None:
         """See Sessions."""

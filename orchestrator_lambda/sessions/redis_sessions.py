@@ -195,6 +195,25 @@ class RedisSessions:
             operation="keep_endpoint_session",
         )
 
+    def home(self, conversation_id: str) -> str | None:
+        """See Sessions."""
+        key = ConversationKeys(conversation_id).home
+        return self._guard.call(lambda: _text(self._link().redis.get(key)), None, operation="home")
+
+    def keep_home(self, conversation_id: str, home: str, *, ttl_s: int) -> None:
+        """See Sessions."""
+        key = ConversationKeys(conversation_id).home
+        self._guard.call(
+            lambda: self._link().redis.set(key, home, ex=max(1, ttl_s)),
+            None,
+            operation="keep_home",
+        )
+
+    def drop_home(self, conversation_id: str) -> None:
+        """See Sessions."""
+        key = ConversationKeys(conversation_id).home
+        self._guard.call(lambda: self._link().redis.delete(key), None, operation="drop_home")
+
     def forget(self, conversation_id: str) -> None:
         """See Sessions."""
         self._guard.call(

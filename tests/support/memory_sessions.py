@@ -28,6 +28,7 @@ class MemorySessions:
         self._fences: dict[tuple[str, int], int] = {}
         self._stops: set[tuple[str, int]] = set()
         self._endpoint_sessions: dict[str, str] = {}
+        self._homes: dict[str, str] = {}
 
     @property
     def degraded(self) -> bool:
@@ -112,9 +113,21 @@ class MemorySessions:
     def keep_endpoint_session(self, conversation_id: str, session_id: str, *, ttl_s: int) -> None:
         self._endpoint_sessions[conversation_id] = session_id
 
+    def home(self, conversation_id: str) -> str | None:
+        return None if self.down else self._homes.get(conversation_id)
+
+    def keep_home(self, conversation_id: str, home: str, *, ttl_s: int) -> None:
+        if not self.down:
+            self._homes[conversation_id] = home
+
+    def drop_home(self, conversation_id: str) -> None:
+        if not self.down:
+            self._homes.pop(conversation_id, None)
+
     def forget(self, conversation_id: str) -> None:
         with self._changed:
             self._locks.pop(conversation_id, None)
+            self._homes.pop(conversation_id, None)
             for key in [key for key in self._events if key[0] == conversation_id]:
                 del self._events[key]
             self._stops = {key for key in self._stops if key[0] != conversation_id}

@@ -67,6 +67,10 @@ def redis_server(folder: Path, *options: str, scheme: str = "redis") -> Iterator
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that may be a cluster node's: its bus listens 10000 above it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port <= 65535 - 10000:
+            return port

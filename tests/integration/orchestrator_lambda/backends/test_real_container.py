@@ -13,7 +13,7 @@ from local.sagemaker_runtime import SageMakerRuntime
 from orchestrator_lambda.backends.choosing import Member
 from orchestrator_lambda.backends.config import build_router
 from orchestrator_lambda.backends.connections import Limits
-from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions, LocalSessionBook
+from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions
 from orchestrator_lambda.backends.fleet import FleetBackend
 from orchestrator_lambda.backends.interface import (
     Backend,
@@ -22,6 +22,7 @@ from orchestrator_lambda.backends.interface import (
     SwitchedBackend,
 )
 from orchestrator_lambda.backends.router import Router
+from orchestrator_lambda.backends.session_book import LocalSessionBook
 from orchestrator_lambda.errors import ContextLengthExceeded, InvalidRequest
 from orchestrator_lambda.observability.trace import trace_context
 from tests.integration.orchestrator_lambda.backends.conftest import (

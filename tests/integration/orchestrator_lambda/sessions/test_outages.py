@@ -41,6 +41,9 @@ def assert_degraded_answers(sessions: object) -> None:
         own.spend_tokens("u", 5, spend_id="t")  # type: ignore[attr-defined]
         assert own.endpoint_session("c") is None  # type: ignore[attr-defined]
         own.keep_endpoint_session("c", "s", ttl_s=5)  # type: ignore[attr-defined]
+        assert own.home("c") is None  # type: ignore[attr-defined]
+        own.keep_home("c", "h", ttl_s=5)  # type: ignore[attr-defined]
+        own.drop_home("c")  # type: ignore[attr-defined]
         own.forget("c")  # type: ignore[attr-defined]
         assert own.degraded is True  # type: ignore[attr-defined]
 

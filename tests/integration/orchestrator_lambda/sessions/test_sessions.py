@@ -237,6 +237,20 @@ def test_the_endpoints_session_is_remembered(sessions: RedisSessions) -> None:
     assert sessions.endpoint_session(talk) == "s-1"
 
 
+def test_a_home_is_remembered_until_it_is_left(
+    sessions: RedisSessions, shared_server: RedisServer
+) -> None:
+    talk = fresh()
+    sessions.keep_home(talk, "h-1", ttl_s=60)
+    sessions.keep_endpoint_session(talk, "s-1", ttl_s=60)
+    sessions.keep_home(talk, "h-2", ttl_s=60)
+    assert sessions.home(talk) == "h-2"
+    assert 0 < shared_server.client().ttl(f"kw:{{c:{talk}}}:home") <= 60
+    sessions.drop_home(talk)
+    assert sessions.home(talk) is None
+    assert sessions.endpoint_session(talk) == "s-1"
+
+
 def test_a_forgotten_conversation_leaves_no_key(
     sessions: RedisSessions, shared_server: RedisServer
 ) -> None:
@@ -246,6 +260,7 @@ def test_a_forgotten_conversation_leaves_no_key(
     sessions.append(talk, 4, 1, deltas(1))
     sessions.request_stop(talk, 4)
     sessions.keep_endpoint_session(talk, "s-1", ttl_s=60)
+    sessions.keep_home(talk, "h-1", ttl_s=60)
 
     sessions.forget(talk)
 

@@ -10,10 +10,11 @@ from botocore import exceptions as boto
 from botocore.eventstream import ChecksumMismatch, InvalidHeadersLength
 from urllib3 import exceptions as http
 
-from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions, LocalSessionBook
+from orchestrator_lambda.backends.endpoint_sessions import EndpointSessions
 from orchestrator_lambda.backends.failures import AnswerBroken, reason_of
 from orchestrator_lambda.backends.interface import Receipt
 from orchestrator_lambda.backends.sagemaker import Endpoint, SageMakerBackend
+from orchestrator_lambda.backends.session_book import LocalSessionBook
 from orchestrator_lambda.errors import (
     BackendError,
     BackendOverloaded,
@@ -346,11 +347,3 @@ def test_what_is_kept_lives_as_long_as_the_session() -> None:
     assert sessions.known("c") == "s-1"
     now[0] += 30
     assert sessions.known("c") is None
-
-
-def test_a_book_in_this_process_is_bounded() -> None:
-    book = LocalSessionBook()
-    for number in range(1100):
-        book.keep_endpoint_session(f"c{number}", "s", ttl_s=60)
-    assert book.endpoint_session("c0") is None
-    assert book.endpoint_session("c1099") == "s"
