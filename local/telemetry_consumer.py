@@ -20,12 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from infrastructure.definitions import definitions
 from local.kinesis_checkpoints import Checkpoints
 from local.kinesis_shard import SourceSettings
 from local.kinesis_source import KinesisSource
 from local.ministack import client
 from local.stack.function import consumer_environment
-from local.stack.stores import STREAM
 from local.telemetry_file import EMF, TELEMETRY, TelemetryWriter
 
 log = logging.getLogger("local.telemetry_consumer")
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m local.telemetry_consumer", description="Counts what passes the stream."
     )
     parser.add_argument("--stores", required=True, help="address of Kinesis and DynamoDB")
-    parser.add_argument("--stream", default=STREAM)
+    parser.add_argument("--stream", default=definitions().stream.name)
     parser.add_argument("--file", required=True, type=Path, help="what the page reads")
     parser.add_argument("--checkpoints", type=Path, help="file that outlives the process")
     options = parser.parse_args(arguments)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infrastructure.definitions import definitions
 from local.gateway.routes import JWKS
 from local.identity_provider import identity_environment
 from local.ministack import REGION
 from local.stack import settings as names
 from local.stack.settings import StackSettings
-from local.stack.stores import BUCKET, MARKS, STREAM, TABLE
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = 8192
@@ -21,6 +21,7 @@ ANSWER_TOKENS = 512
 
 def function_environment(settings: StackSettings, ports: Mapping[str, int]) -> dict[str, str]:
     """What the orchestrator is told: its stores, its sessions, its backends, its users."""
+    stores = definitions()
     context = _context(settings.model)
     answer = min(ANSWER_TOKENS, context // 4)
     prompt = context - answer - 64  # what the chat template adds is not counted by the function
@@ -30,9 +31,9 @@ def function_environment(settings: StackSettings, ports: Mapping[str, int]) -> d
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports[names.STORES]}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "KEEPWARM_TABLE": TABLE,
-        "KEEPWARM_BUCKET": BUCKET,
-        "KEEPWARM_STREAM": STREAM,
+        "KEEPWARM_TABLE": stores.table.name,
+        "KEEPWARM_BUCKET": stores.bucket,
+        "KEEPWARM_STREAM": stores.stream.name,
         "KEEPWARM_REDIS_URL": f"redis://127.0.0.1:{ports[names.REDIS]}",
         "KEEPWARM_MODEL_NAME": settings.model.name,
         "KEEPWARM_BACKENDS": json.dumps(_backends(settings, ports)),
@@ -53,7 +54,7 @@ def consumer_environment(stores: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": stores,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "KEEPWARM_DEDUPE_TABLE": MARKS,
+        "KEEPWARM_DEDUPE_TABLE": definitions().marks.name,
     }
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from infrastructure.definitions import definitions
 from local.errors import StackError
 
 
@@ -31,4 +32,11 @@ def redis_arguments(port: int, folder: Path, *, keep: bool) -> tuple[str, ...]:
     return (
         *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
         *("--save", "", *kept, "--daemonize", "no"),
+        *cloud_parameters(),
     )
+
+
+def cloud_parameters() -> tuple[str, ...]:
+    """What the cloud's parameter group says, as far as it is not about a cloud's machine."""
+    parameters = sorted(definitions().redis.items())
+    return tuple(word for name, value in parameters for word in (f"--{name}", value))

@@ -14,6 +14,7 @@ from orchestrator_lambda.http.message import EventIdentity, HttpResponse
 from orchestrator_lambda.http.multimap import Headers, Query
 
 SCHEDULERS = ("aws.events", "aws.scheduler")
+TABLE_STREAM = "aws:dynamodb"
 
 
 class HttpEvent(Protocol):
@@ -79,7 +80,16 @@ def _other(event: Event) -> OtherEvent:
         return OtherEvent.PING
     if source in SCHEDULERS or event.get("detail-type") == "Scheduled Event":
         return OtherEvent.SCHEDULED
+    if _from_the_table(event.get("Records")):
+        return OtherEvent.SCHEDULED
     return OtherEvent.UNKNOWN
+
+
+def _from_the_table(records: object) -> bool:
+    """Whether the table's stream wakes the sweeper; which items changed is of no interest."""
+    return isinstance(records, list) and any(
+        text(mapping(record).get("eventSource")) == TABLE_STREAM for record in records
+    )
 
 
 def other_answer(kind: OtherEvent) -> dict[str, Any]:

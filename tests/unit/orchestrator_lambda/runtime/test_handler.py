@@ -219,6 +219,7 @@ def test_work_after_the_answer_is_done_in_order_and_one_failure_stops_nothing(ca
     [
         (load_event("warmer"), {"ok": True, "kind": "ping"}),
         (load_event("scheduled"), {"ok": True, "kind": "scheduled"}),
+        (load_event("table_stream"), {"ok": True, "kind": "scheduled"}),
     ],
 )
 def test_events_without_a_request_have_a_defined_answer(event, content):
@@ -241,6 +242,14 @@ def test_a_schedule_may_be_served():
 
     answer = begin(HttpResponse(), "scheduled", scheduled=sweep)
     assert answer.content == {"ok": True, "kind": "scheduled", "swept": 3, "for": "r-1"}
+
+
+def test_a_change_in_the_table_is_a_call_to_sweep():
+    def sweep(event, invocation):
+        return {"swept": 1}
+
+    answer = begin(HttpResponse(), "table_stream", scheduled=sweep)
+    assert answer.content == {"ok": True, "kind": "scheduled", "swept": 1}
 
 
 def test_under_the_managed_runtime_every_answer_is_whole_and_nothing_is_left_to_do(capsys):

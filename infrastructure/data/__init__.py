@@ -1,0 +1,1 @@
+"""What is kept: the key, the tables, the texts, the events, the sessions."""

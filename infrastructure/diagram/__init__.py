@@ -1,0 +1,1 @@
+"""The picture of the edge, drawn from what was synthesised: it cannot promise what is not there."""

@@ -1,0 +1,1 @@
+"""From the browser to the Lambda: page, CloudFront, firewall, balancer, API and sign-in."""

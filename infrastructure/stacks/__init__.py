@@ -1,0 +1,1 @@
+"""How the boxes are cut into stacks: what keeps data apart from what is replaced often."""

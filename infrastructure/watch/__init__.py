@@ -1,0 +1,1 @@
+"""What is seen of a stage, and who is told when something is wrong."""
