@@ -32,7 +32,8 @@ export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve doctor model test test-all test-image test-browser test-pipeline-sdk web web-check check check-infrastructure format lock \
-	pipeline-definition edge-definitions bench bench-fleet bench-orchestrator soak setup emulators sagemaker-sdk clean
+	pipeline-definition edge-definitions bench profile perplexity bench-speculation bench-fleet \
+	bench-orchestrator soak soak-engine setup emulators sagemaker-sdk clean
 
 help:  ## List these targets
 	@echo "keepwarm: chat serving that keeps each conversation's KV cache warm"
@@ -98,6 +99,15 @@ edge-definitions: $(TOOLS)  ## Make infrastructure/templates/data.json anew, whi
 bench: $(TOOLS) model  ## Measure the engine and its peers, side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+profile: $(TOOLS) model  ## Show where one step of the engine spends its time (ARGS="--no-floor")
+	@$(BIN)/python -m benchmarks.profile $(ARGS)
+
+perplexity: $(TOOLS) model  ## Compare int8's perplexity with fp32's
+	@$(BIN)/python -m benchmarks.perplexity --most 1.02 $(ARGS)
+
+bench-speculation: $(TOOLS) model  ## Measure what drafts gain, and what they cost where they gain nothing
+	@$(BIN)/python -m benchmarks.speculation $(ARGS)
+
 bench-orchestrator: $(TOOLS) $(EMULATED)  ## Measure what the orchestrator adds
 	@$(BIN)/python -m benchmarks.orchestrator $(ARGS)
 
@@ -106,6 +116,9 @@ bench-fleet: $(TOOLS)  ## Simulate a fleet: routing, spill, scale-in, loss (ARGS
 
 soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (MINUTES=5 SEED=1)
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)" --seed "$(SEED)" $(ARGS)
+
+soak-engine: $(TOOLS)  ## Talk to the engine alone for MINUTES, watching memory and blocks
+	@$(BIN)/python -m tests.soak.engine --minutes "$(MINUTES)" $(ARGS)
 
 setup: $(TOOLS) $(EMULATED)  ## Only make .venv with everything in it
 

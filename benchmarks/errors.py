@@ -2,6 +2,7 @@
 
 BenchmarkError
 |-- PeerFailed          a peer cannot be started, or ended before it was told to
+|   `-- PeerSkipped     it was not tried: not installed, or no time is left
 `-- ResultsUnreadable   a results file was not written by this package
 """
 
@@ -14,6 +15,10 @@ class BenchmarkError(Exception):
 
 class PeerFailed(BenchmarkError):
     """A peer could not be installed or started, or ended early."""
+
+
+class PeerSkipped(PeerFailed):
+    """A peer is not here, or there is no time for it: the report says so, and nothing is broken."""
 
 
 class ResultsUnreadable(BenchmarkError):

@@ -42,7 +42,7 @@ def describe_machine() -> Machine:
     """The machine as it is now; takes a second, in which it watches how busy others are."""
     return Machine(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        cpu=_field_of_file(Path("/proc/cpuinfo"), "model name")
+        cpu=field_of_file(Path("/proc/cpuinfo"), "model name")
         or platform.processor()
         or platform.machine(),
         cores=usable_cores(),
@@ -70,7 +70,7 @@ def package_version(name: str) -> str:
         return "not installed"
 
 
-def _field_of_file(path: Path, name: str) -> str | None:
+def field_of_file(path: Path, name: str) -> str | None:
     """Value of the first `name : value` line of a file under /proc; None where there is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -81,7 +81,7 @@ def _field_of_file(path: Path, name: str) -> str | None:
 
 
 def _memory_gib() -> float | None:
-    text = _field_of_file(Path("/proc/meminfo"), "MemTotal")
+    text = field_of_file(Path("/proc/meminfo"), "MemTotal")
     return round(int(text.split()[0]) / 2**20, 1) if text else None
 
 

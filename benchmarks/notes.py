@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.records import RunRecord
+from benchmarks.records import PeerFailure, RunRecord
+from benchmarks.scenarios import CHAT
 from benchmarks.store import Results
 from benchmarks.summary import PeerSummary
 
@@ -19,8 +20,13 @@ def notes(results: Results) -> list[str]:
     for one in results.summaries:
         lines.extend(_peer_notes(one))
         lines.extend(_disturbance(one, results.runs_of(one.peer)))
-    lines += [f"{one.peer}: {one.title}, not run: {one.reason}" for one in results.failures]
+    lines += [_failure(one) for one in results.failures]
     return lines
+
+
+def _failure(one: PeerFailure) -> str:
+    what = f"not run from {one.scenario} on" if one.scenario else "not run"
+    return f"{one.peer}: {one.title}, {what}: {one.reason}"
 
 
 def _general_notes(results: Results) -> Iterator[str]:
@@ -34,8 +40,9 @@ def _general_notes(results: Results) -> Iterator[str]:
             f"The machine was not idle: {machine.busy_cores_before:.2f} cores were busy before the "
             "first peer started."
         )
-    if results.runs:
-        yield _workload_sentence(results.runs)
+    chats = tuple(run for run in results.runs if run.scenario == CHAT)
+    if chats:
+        yield _workload_sentence(chats)
 
 
 def _workload_sentence(runs: tuple[RunRecord, ...]) -> str:

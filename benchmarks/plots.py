@@ -1,4 +1,7 @@
-"""Plots of a benchmark: throughput, TTFT by turn, inter-token latency. One PNG and one SVG each."""
+"""Plots of a benchmark, one PNG and one SVG each.
+
+Throughput, TTFT by turn and inter-token latency of the chat; throughput against concurrency.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks.records import RunRecord
+from benchmarks.scenarios import CHAT, LEVELS
+from benchmarks.standings import rate_at
 from benchmarks.store import Results
 from benchmarks.summary import PeerSummary
 
@@ -26,9 +31,10 @@ def write_plots(results: Results, folder: Path) -> list[Path]:
     if not any(run.turns for run in results.runs):
         return []
     mpl.use("Agg")  # no display is needed, nor looked for
+    has_levels = any(run.scenario != CHAT for run in results.runs)
     return [
         path
-        for name, draw in _PLOTS.items()
+        for name, draw in {**_PLOTS, **(_SEVERAL if has_levels else {})}.items()
         for path in _write_plot(folder / f"{results.stem}-{name}", draw, results)
     ]
 
@@ -98,4 +104,19 @@ def _gaps_ms(runs: list[RunRecord]) -> list[float]:
     return [max(gap * 1000, 0.01) for run in runs for turn in run.turns for gap in turn.gaps_s]
 
 
+def _draw_concurrency(axes: Any, results: Results) -> None:
+    """Output tokens/s against sessions at once; a peer that was not measured there has no point."""
+    for peer in results.peers:
+        points = [(level, rate_at(results, peer, level)) for level in LEVELS]
+        known = [(level, rate) for level, rate in points if rate is not None]
+        if known:
+            title = next(run.title for run in results.runs if run.peer == peer)
+            axes.plot(*zip(*known, strict=True), marker="o", label=title)
+            axes.legend(frameon=False)
+    axes.set_xscale("log", base=2)
+    axes.set(xlabel="sessions at once", ylabel="output tokens/s", title="Throughput")
+    axes.set_ylim(bottom=0)
+
+
 _PLOTS: dict[str, Draw] = {"throughput": _draw_throughput, "ttft": _draw_ttft, "itl": _draw_itl}
+_SEVERAL: dict[str, Draw] = {"concurrency": _draw_concurrency}

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx2
+import psutil
 
 from benchmarks.errors import PeerFailed
-from benchmarks.machine import REPOSITORY
+from benchmarks.machine import REPOSITORY, field_of_file
 
 _POLL_S = 0.1
 _TERM_GRACE_S = 20.0
@@ -74,6 +75,16 @@ class ManagedProcess:
         lines = Path(self._log.name).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-_LOG_TAIL_LINES:]) or "(empty)"
 
+    def peak_memory_bytes(self) -> int:
+        """Peak resident memory of the child and its living descendants, each one's own peak.
+
+        The sum counts what they share more than once, and peaks that did not coincide.
+        """
+        with suppress(psutil.NoSuchProcess):
+            own = psutil.Process(self.popen.pid)
+            return sum(_peak_of(one.pid) for one in [own, *own.children(recursive=True)])
+        return 0
+
     def wait_until_ready(self, url: str, time_limit_s: float) -> None:
         """Poll `url` until it answers 200.
 
@@ -113,6 +124,12 @@ class ManagedProcess:
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(_KILL_GRACE_S)
+
+
+def _peak_of(pid: int) -> int:
+    """High-water mark of a process's resident memory in bytes; 0 for one that has ended."""
+    kib = field_of_file(Path(f"/proc/{pid}/status"), "VmHWM")
+    return int(kib.split()[0]) * 1024 if kib else 0
 
 
 def free_port() -> int:

@@ -25,8 +25,7 @@ _REFRESH_PER_SECOND = 2
 class RunProgress:
     """One line for each run: pieces of text of all that are expected, and turns that ended."""
 
-    def __init__(self, console: Console, size: WorkloadSettings) -> None:
-        self._size = size
+    def __init__(self, console: Console) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -49,12 +48,11 @@ class RunProgress:
     ) -> None:
         self._progress.stop()
 
-    def observer(self, description: str) -> RunObserver:
+    def observer(self, description: str, size: WorkloadSettings) -> RunObserver:
         """A new line, for a run that begins now."""
         if not self._progress.console.is_terminal:  # a log gets no moving bar, but a sign of life
             self._progress.console.print(f"{description}: starting", markup=False)
-        total = self._size.total_tokens
-        task = self._progress.add_task(escape(description), total=total, turns=0)
+        task = self._progress.add_task(escape(description), total=size.total_tokens, turns=0)
         return _LineObserver(self._progress, task)
 
 

@@ -21,6 +21,8 @@ class RunRecord:
         start_s: process start to ready, warm-up request included; None for a foreign URL.
         client_cpu_s: CPU time that measuring took itself, beside the peer on the same machine.
         foreign_cores: mean number of cores that other processes kept busy during the run.
+        scenario: which workload of `scenarios.py`.
+        peak_memory_bytes: resident, of all the peer's processes, until the end of this run.
     """
 
     peer: str
@@ -34,6 +36,8 @@ class RunRecord:
     start_s: float | None = None
     client_cpu_s: float | None = None
     foreign_cores: float | None = None
+    scenario: str = "chat"
+    peak_memory_bytes: int | None = None
 
     @property
     def was_cut(self) -> bool:
@@ -48,11 +52,17 @@ class RunRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class PeerFailure:
-    """A peer that was asked for and has no numbers, with the reason."""
+    """A peer that was asked for and has no numbers, with the reason.
+
+    `scenario`: the first of those that have none; empty when it has none at all. `skipped`: it was
+    not tried.
+    """
 
     peer: str
     title: str
     reason: str
+    scenario: str = ""
+    skipped: bool = False
 
 
 def run_to_json(run: RunRecord) -> dict[str, Any]:

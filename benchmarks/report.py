@@ -8,31 +8,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.errors import ResultsUnreadable
+from benchmarks.grid import MISSING, Grid, markdown_table, one_line, seconds, share, times
 from benchmarks.notes import CUT_MARK, notes
+from benchmarks.scenarios import CHAT
+from benchmarks.standings import by_concurrency, standings
 from benchmarks.store import Results, read_results
 from benchmarks.summary import PeerSummary
 from pipelines.speed.summary import Latencies, Number, ratio
 
-_MISSING = "-"
 _ALL_TURNS = -1
 
 Cell = Callable[[PeerSummary], str]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table before it is drawn: a column for each peer, a row for each number."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def overview(results: Results) -> Grid:
@@ -56,7 +48,8 @@ def overview(results: Results) -> Grid:
 
 def by_turn(results: Results) -> Grid:
     """Latencies and cached share of each turn; turns count from 1 here."""
-    turns = range(max((run.workload.turns for run in results.runs), default=0))
+    chats = [run for run in results.runs if run.scenario == CHAT]
+    turns = range(max((run.workload.turns for run in chats), default=0))
     rows: list[tuple[str, Cell]] = [
         (f"{name}, turn {turn + 1}", _latency_cell(field, turn))
         for name, field in _LATENCIES
@@ -66,18 +59,25 @@ def by_turn(results: Results) -> Grid:
     return _grid("By turn", results, results.summaries, rows)
 
 
+def _grids(results: Results) -> list[Grid]:
+    """What the results hold: the scenarios' tables only where there is more than the chat."""
+    only_chat = all(run.scenario == CHAT for run in results.runs)
+    several = [] if only_chat else [standings(results), by_concurrency(results)]
+    return [*several, overview(results), by_turn(results)]
+
+
 def markdown(results: Results) -> str:
     """The whole report as Markdown."""
     parts = [f"# {results.name}, {results.machine.measured_at}"]
-    for grid in (overview(results), by_turn(results)):
-        parts += [f"## {grid.title}", _markdown_table(grid)]
-    parts += ["## Notes", "\n".join(f"- {_one_line(note)}" for note in notes(results))]
+    for grid in _grids(results):
+        parts += [f"## {grid.title}", markdown_table(grid)]
+    parts += ["## Notes", "\n".join(f"- {one_line(note)}" for note in notes(results))]
     return "\n\n".join(parts) + "\n"
 
 
 def print_report(results: Results, console: Console) -> None:
     """The whole report on the console."""
-    for grid in (overview(results), by_turn(results)):
+    for grid in _grids(results):
         table = Table(title=grid.title, title_justify="left")
         for index, column in enumerate(grid.header):
             table.add_column(column, justify="right" if index else "left", no_wrap=True)
@@ -86,25 +86,6 @@ def print_report(results: Results, console: Console) -> None:
         console.print(table)
     for note in notes(results):
         console.print(f"- {note}", markup=False, highlight=False)
-
-
-def seconds(value: Number) -> str:
-    """A duration at a readable precision: `84 ms`, `1.43 s`, `217 s`."""
-    if value is None:
-        return _MISSING
-    if value < 0.9995:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.2f} s" if value < 99.5 else f"{value:.0f} s"
-
-
-def share(value: Number) -> str:
-    """A share in per cent."""
-    return _MISSING if value is None else f"{value * 100:.0f} %"
-
-
-def times(value: Number) -> str:
-    """A ratio as a multiple."""
-    return _MISSING if value is None else f"{value:.2f}x"
 
 
 _LATENCIES: tuple[tuple[str, Callable[[Latencies], Number]], ...] = (
@@ -141,20 +122,9 @@ def _grid(
     missing = [failure.peer for failure in results.failures if failure.peer not in measured]
     names = [one.peer + (f" {CUT_MARK}" if one.was_cut else "") for one in summaries]
     header = ("", *names, *(f"{peer}: not run" for peer in missing))
-    blank = (_MISSING,) * len(missing)
+    blank = (MISSING,) * len(missing)
     cells = tuple((name, *(cell(one) for one in summaries), *blank) for name, cell in rows)
     return Grid(title, header, cells)
-
-
-def _markdown_table(grid: Grid) -> str:
-    alignment = ("---", *["---:"] * (len(grid.header) - 1))
-    lines = (grid.header, alignment, *grid.rows)
-    return "\n".join("| " + " | ".join(map(_one_line, line)) + " |" for line in lines)
-
-
-def _one_line(text: str) -> str:
-    """`text` without what would break out of a Markdown cell or list item."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def write_report(results: Results, folder: Path) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.errors import ResultsUnreadable
 from benchmarks.machine import Machine
 from benchmarks.records import PeerFailure, RunRecord, run_from_json, run_to_json
+from benchmarks.scenarios import CHAT
 from benchmarks.summary import PeerSummary, summarise
 
 _SCHEMA = 1
@@ -35,16 +36,26 @@ class Results:
     baseline: str = "keepwarm"
 
     def runs_of(self, peer: str) -> list[RunRecord]:
-        """The repeats of one peer."""
-        return [run for run in self.runs if run.peer == peer]
+        """The repeats of one peer's chat."""
+        return self.runs_in(CHAT, peer)
+
+    def runs_in(self, scenario: str, peer: str) -> list[RunRecord]:
+        """The repeats of one peer in one scenario."""
+        return [run for run in self.runs if run.peer == peer and run.scenario == scenario]
+
+    @property
+    def peers(self) -> list[str]:
+        """Those that have runs, in the order in which they ran."""
+        return list(dict.fromkeys(run.peer for run in self.runs))
 
     @property
     def summaries(self) -> list[PeerSummary]:
-        """One for each peer that has runs, in the order in which they ran."""
+        """One for each peer that has run the chat, in the order in which they ran."""
         baseline = self.runs_of(self.baseline)
         return [
             summarise(self.runs_of(peer), () if peer == self.baseline else baseline)
-            for peer in dict.fromkeys(run.peer for run in self.runs)
+            for peer in self.peers
+            if self.runs_of(peer)
         ]
 
     @property

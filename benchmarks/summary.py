@@ -54,8 +54,13 @@ class PeerSummary:
 
 def tokens_per_second(run: RunRecord) -> float:
     """Output tokens of all turns over the run's wall time."""
-    tokens = sum(turn.output_tokens for turn in run.turns)
-    return tokens / run.wall_s if run.wall_s > 0 else 0.0
+    return rate_of(run.turns, run.wall_s)
+
+
+def rate_of(turns: Sequence[TurnRecord], wall_s: float) -> float:
+    """Output tokens of `turns` over the wall time; 0 for no time."""
+    tokens = sum(turn.output_tokens for turn in turns)
+    return tokens / wall_s if wall_s > 0 else 0.0
 
 
 def summarise(runs: Sequence[RunRecord], baseline: Sequence[RunRecord] = ()) -> PeerSummary:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.fleet_model.device import device_of
 from benchmarks.fleet_model.results import Row
-from benchmarks.report import seconds, share
+from benchmarks.grid import seconds, share
 
 OBJECTIVE_S = 1.0  # TTFT p99 that a fleet of the right size keeps
 

@@ -50,5 +50,8 @@ class Peer(Protocol):
             PeerFailed: it broke as a whole (a turn that fails is a record, not an exception).
         """
 
+    def peak_memory_bytes(self) -> int | None:
+        """Peak resident memory of its processes so far; None where they are not ours."""
+
     def stop(self) -> None:
         """End whatever `start` began; safe to call at any time, and again."""

@@ -14,18 +14,30 @@ from benchmarks.peers.server import ServerPeer
 from benchmarks.peers.url import served_model
 
 _MODULE = "container.server"
+_MODES: Mapping[str, Mapping[str, str]] = {
+    "": {},
+    "int8": {"KEEPWARM_QUANTIZATION": "int8"},
+    "plain": {"KEEPWARM_SPECULATION": "off"},
+}
+_TITLES = {"": "Keepwarm", "int8": "Keepwarm, int8", "plain": "Keepwarm, no speculation"}
 
 
 class KeepwarmPeer(ServerPeer):
-    """Keepwarm with the settings of the environment (KEEPWARM_...), defaults otherwise."""
+    """Keepwarm with the settings of the environment (KEEPWARM_...), defaults otherwise.
+
+    Args:
+        mode: what is set beside them: `int8` weights, `plain` without speculation.
+    """
 
     name = "keepwarm"
-    title = "Keepwarm"
     ready_path = "/ping"
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, mode: str = "") -> None:
         super().__init__()
         self._model = model
+        self._variables = _MODES[mode]
+        self.name = f"keepwarm-{mode}" if mode else "keepwarm"
+        self.title = _TITLES[mode]
 
     def unavailable_reason(self) -> str | None:
         """The server's module and the model must be there."""
@@ -40,7 +52,12 @@ class KeepwarmPeer(ServerPeer):
 
     def settings(self) -> Mapping[str, str]:
         """The KEEPWARM_ variables that are set."""
-        return {name: value for name, value in os.environ.items() if name.startswith("KEEPWARM_")}
+        found = {name: value for name, value in os.environ.items() if name.startswith("KEEPWARM_")}
+        return {**found, **self._variables}
+
+    def environment(self) -> Mapping[str, str]:
+        """What its mode sets."""
+        return self._variables
 
     def command(self, port: int) -> list[str]:
         """The server in the foreground, by this interpreter."""

@@ -52,6 +52,10 @@ class ServerPeer(ABC):
         self._process.check_alive()
         return result
 
+    def peak_memory_bytes(self) -> int | None:
+        """Of the server and its children; None when none runs."""
+        return None if self._process is None else self._process.peak_memory_bytes()
+
     def stop(self) -> None:
         """End the process."""
         process, self._process, self._target = self._process, None, None

@@ -1,4 +1,4 @@
-"""The job that `static_generate` hands its worker, as one line of JSON."""
+"""The job that a `WorkerPeer` hands its worker, as one line of JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def job_from_json(line: str) -> tuple[ChatWorkload, float]:
     job = json.loads(line)
     fields = job["workload"]
     scripts = tuple(
-        SessionScript(script["index"], tuple(script["questions"])) for script in fields["scripts"]
+        SessionScript(script["index"], tuple(script["questions"]), script["late"])
+        for script in fields["scripts"]
     )
     settings = WorkloadSettings(**fields["settings"])
     return ChatWorkload(settings, fields["system_prompt"], scripts), float(job["time_limit_s"])

@@ -42,8 +42,7 @@ class TransformersServePeer(ServerPeer):
     def unavailable_reason(self) -> str | None:
         """Its environment and the model must be there."""
         if not self._environment.is_ready:
-            command = f"python -m benchmarks.environments {self._environment.name}"
-            return f"its environment is missing; run: {command}"
+            return self._environment.missing_sentence
         return None if self._model.is_dir() else f"no model folder {self._model}"
 
     def version(self) -> str:

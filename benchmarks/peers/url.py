@@ -65,5 +65,9 @@ class UrlPeer:
             raise PeerFailed("run was called before start")
         return measure(self._target, workload, time_limit_s=time_limit_s, observer=observer)
 
+    def peak_memory_bytes(self) -> int | None:
+        """Its processes are not ours, and may be elsewhere."""
+        return None
+
     def stop(self) -> None:
         """Not ours to stop."""

@@ -62,10 +62,14 @@ class WorkloadSettings:
 
 @dataclass(frozen=True)
 class SessionScript:
-    """What the user of one conversation asks, in order."""
+    """What the user of one conversation asks, in order.
+
+    `late`: the first question is sent once every other session's answer has begun.
+    """
 
     index: int
     questions: tuple[str, ...]
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from benchmarks import chat
+from benchmarks.records import PeerFailure
+from tests.unit.benchmarks.records_for_tests import run, turn
 from tests.unit.benchmarks.scripted_server import Pause, Reply, answer, delta, serving
 
 
@@ -108,3 +110,12 @@ def _wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the benchmark sent no request"
         time.sleep(0.02)
+
+
+def test_a_rival_that_is_not_installed_fails_nobody_who_measured_others() -> None:
+    missing = PeerFailure(peer="vllm", title="vLLM", reason="not here", skipped=True)
+    broken = PeerFailure(peer="vllm", title="vLLM", reason="crashed")
+    measured = run(turn(times=(1.0, 2.0)), wall=2.0)
+    assert not chat._is_bad(missing)
+    assert chat._is_bad(broken)
+    assert not chat._is_bad(measured)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from typing import Any
@@ -166,3 +167,37 @@ def test_users_who_think_ask_later() -> None:
         target = ServerTarget(url=server.url, model="m")
         first, second = measure(target, workload, time_limit_s=20.0).turns
     assert second.sent_s - first.finished_s >= 0.3
+
+
+def test_a_late_session_asks_once_every_other_answer_has_begun() -> None:
+    asked: list[str] = []
+
+    def reply(body: dict[str, Any]) -> Reply:
+        asked.append(body["messages"][-1]["content"])
+        opening, *rest = answer("a", "b", "c")
+        return Reply([opening, Pause(0.2), *rest])
+
+    size = WorkloadSettings(sessions=3, turns=1, new_tokens=3)
+    first, *others = chat_workload(size).scripts
+    late = dataclasses.replace(first, late=True)
+    workload = dataclasses.replace(chat_workload(size), scripts=(late, *others))
+    with serving(reply) as server:
+        result = measure(ServerTarget(url=server.url, model="m"), workload, time_limit_s=20.0)
+    turns = {turn.session: turn for turn in result.turns}
+    assert asked[-1] == late.questions[0]
+    assert turns[0].sent_s >= max(turns[it].event_times_s[0] for it in (1, 2))
+    assert all(turn.outcome is Outcome.COMPLETE for turn in turns.values())
+
+
+def test_a_late_session_does_not_wait_for_those_that_failed() -> None:
+    def reply(body: dict[str, Any]) -> Reply:
+        is_late = body["messages"][-1]["content"] == late.questions[0]
+        return Reply(answer("a") if is_late else [], status=200 if is_late else 500)
+
+    size = WorkloadSettings(sessions=2, turns=1, new_tokens=3)
+    other, last = chat_workload(size).scripts
+    late = dataclasses.replace(last, late=True)
+    workload = dataclasses.replace(chat_workload(size), scripts=(other, late))
+    with serving(reply) as server:
+        result = measure(ServerTarget(url=server.url, model="m"), workload, time_limit_s=20.0)
+    assert [turn.outcome for turn in result.turns] == [Outcome.ERROR, Outcome.COMPLETE]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from benchmarks.errors import PeerFailed
 from benchmarks.records import PeerFailure, RunRecord
-from benchmarks.runner import TimeLimits, measure_peers
+from benchmarks.runner import Budget, TimeLimits, measure_peers
+from benchmarks.scenarios import Scenario
 from pipelines.speed.records import LoadResult, Outcome, RunObserver, SilentObserver
 from pipelines.speed.workload import ChatWorkload, WorkloadSettings, chat_workload
 from tests.unit.benchmarks.records_for_tests import turn
@@ -43,6 +44,9 @@ class FakePeer:
         outcome = Outcome.ERROR if self._fails == f"answer of {kind}" else Outcome.COMPLETE
         return LoadResult((turn(times=(1.0, 2.0, 3.0), outcome=outcome),), 3.0, 0.01)
 
+    def peak_memory_bytes(self) -> int | None:
+        return 1 << 30
+
     def stop(self) -> None:
         self._log.append(f"{self.name} stop")
 
@@ -54,14 +58,22 @@ class FakePeer:
             raise KeyboardInterrupt
 
 
-def outcomes_of(*peers: FakePeer, repeats: int = 1) -> list[RunRecord | PeerFailure]:
+LIMITS = TimeLimits(start_s=1.0, run_s=1.0)
+CHAT_ALONE = (Scenario("chat", WORKLOAD),)
+
+
+def outcomes_of(
+    *peers: FakePeer,
+    repeats: int = 1,
+    scenarios: Sequence[Scenario] = CHAT_ALONE,
+    limits: TimeLimits = LIMITS,
+) -> list[RunRecord | PeerFailure]:
     return list(
         measure_peers(
-            peers,
-            WORKLOAD,
+            [(peer, scenarios) for peer in peers],
             repeats=repeats,
-            limits=TimeLimits(start_s=1.0, run_s=1.0),
-            observe=lambda title: SilentObserver(),
+            limits=limits,
+            observe=lambda title, size: SilentObserver(),
         )
     )
 
@@ -72,6 +84,48 @@ def test_each_peer_is_started_warmed_up_run_and_stopped_before_the_next() -> Non
     assert [one.peer for one in outcomes] == ["a", "b"]
     once = ["start", "warm-up", "run", "stop"]
     assert log == [f"{name} {step}" for name in "ab" for step in once]
+
+
+def test_all_scenarios_of_a_peer_run_from_one_start() -> None:
+    log: list[str] = []
+    two = (Scenario("chat", WORKLOAD), Scenario("single", WORKLOAD))
+    outcomes = outcomes_of(FakePeer("a", log), scenarios=two)
+    records = [one for one in outcomes if isinstance(one, RunRecord)]
+    assert [one.scenario for one in records] == ["chat", "single"]
+    assert {one.peak_memory_bytes for one in records} == {1 << 30}
+    assert log == ["a start", "a warm-up", "a run", "a run", "a stop"]
+
+
+def test_a_peer_for_which_no_time_is_left_is_not_started_and_says_so() -> None:
+    log: list[str] = []
+    (failure,) = outcomes_of(FakePeer("a", log), limits=TimeLimits(total_s=10.0))
+    assert isinstance(failure, PeerFailure)
+    assert failure.reason == "no time left of the 10 s for everything"
+    assert log == []
+
+
+def test_time_is_kept_for_the_peers_to_come() -> None:
+    budget = Budget(TimeLimits(total_s=300.0, run_s=900.0, reserve_s=100.0))
+    assert 0.0 < budget.run_s(2) <= 100.0
+    assert 100.0 < budget.run_s(1) <= 200.0
+    with pytest.raises(PeerFailed, match="no time left"):
+        budget.run_s(3)
+
+
+def test_a_failure_in_a_later_scenario_names_the_first_that_is_missing() -> None:
+    class BreaksLater(FakePeer):
+        def run(
+            self, workload: ChatWorkload, *, time_limit_s: float, observer: RunObserver
+        ) -> LoadResult:
+            if self._log.count("a run") == 1:
+                raise PeerFailed("gone")
+            return super().run(workload, time_limit_s=time_limit_s, observer=observer)
+
+    two = (Scenario("chat", WORKLOAD), Scenario("burst", WORKLOAD))
+    record, failure = outcomes_of(BreaksLater("a", []), scenarios=two)
+    assert isinstance(record, RunRecord)
+    assert isinstance(failure, PeerFailure)
+    assert (failure.scenario, failure.reason) == ("burst", "gone")
 
 
 def test_repeats_go_round_the_peers_from_a_fresh_start() -> None:
@@ -112,6 +166,7 @@ def test_an_unavailable_peer_is_never_started() -> None:
     (failure,) = outcomes_of(FakePeer("a", log, fails="availability"))
     assert isinstance(failure, PeerFailure)
     assert failure.reason == "not installed"
+    assert failure.skipped
     assert log == []
 
 

@@ -1,0 +1,114 @@
+"""The served engine: what HTTP takes from its throughput, and what it uses when nobody asks."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from benchmarks.peers.keepwarm import KeepwarmPeer
+from benchmarks.summary import rate_of
+from pipelines.speed.records import SilentObserver
+from pipelines.speed.workload import ChatWorkload, Conversation, WorkloadSettings, chat_workload
+from serving.config import EngineConfig
+from serving.engine.client import ProcessEngineClient
+from serving.sampling_params import SamplingParams
+
+_STREAMS = 64
+_NEW_TOKENS = 32
+_ROUNDS = 3
+_START_LIMIT_S = 120.0
+_RUN_LIMIT_S = 300.0
+_IDLE_S = 5.0
+_SETTLE_S = 2.0
+_WATCH_S = 0.5
+_STEP_LIMIT_S = 30.0  # the engine answers between two steps
+
+
+def measure_served(folder: Path) -> Iterator[str]:
+    """Sentences with numbers, as they become known."""
+    config = EngineConfig(model=str(folder))
+    peer = KeepwarmPeer(folder)
+    began = time.monotonic()
+    with ProcessEngineClient.start(config) as engine:
+        info = engine.wait_ready(timeout=_START_LIMIT_S)
+        phases = ", ".join(f"{name} {took:.1f}" for name, took in info.load_seconds.items())
+        yield f"ready after {time.monotonic() - began:.1f} s, of which: {phases}"
+        yield f"idle engine: {_idle_share(engine.engine_pid):.2%} of a core over {_IDLE_S:.0f} s"
+        try:
+            peer.start(_START_LIMIT_S)
+            yield from _rounds(engine, peer)
+        finally:
+            peer.stop()
+
+
+def _rounds(engine: ProcessEngineClient, peer: KeepwarmPeer) -> Iterator[str]:
+    """Both in turn, each time with other questions; the first round warms up."""
+    ratios = []
+    wastes: list[float] = []
+    for number in range(_ROUNDS + 1):
+        settings = WorkloadSettings(
+            sessions=_STREAMS, turns=1, new_tokens=_NEW_TOKENS, seed=900 + number
+        )
+        workload = chat_workload(settings)
+        inside = _in_process(engine, workload, wastes)
+        result = peer.run(workload, time_limit_s=_RUN_LIMIT_S, observer=SilentObserver())
+        through_http = rate_of(result.turns, result.wall_s)
+        if number:
+            ratios.append(through_http / inside)
+            yield f"{_STREAMS} streams: {inside:.1f} tokens/s inside, {through_http:.1f} by HTTP"
+    yield f"HTTP / in-process, median of {_ROUNDS}: {statistics.median(ratios):.3f}"
+    if wastes:
+        yield f"KV slots of {_STREAMS} sequences that held no token, at most: {max(wastes):.1%}"
+
+
+def _in_process(engine: ProcessEngineClient, workload: ChatWorkload, wastes: list[float]) -> float:
+    """Output tokens a second of the workload's first turns, a thread for each.
+
+    While all of them run, the share of their KV slots that hold no token is added to `wastes`.
+    """
+
+    def answer(talk: Conversation) -> int:
+        prompt = engine.tokenizer.render_chat(talk.ask(0))
+        sampling = SamplingParams(
+            max_tokens=workload.settings.new_tokens, temperature=0.0, ignore_eos=True
+        )
+        stream = engine.submit(prompt, sampling, label=f"stream {talk.script.index}")
+        return sum(len(output.token_ids) for output in stream)
+
+    talks = [Conversation.begin(workload, script) for script in workload.scripts]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(max_workers=len(talks)) as pool:
+        answers = [pool.submit(answer, talk) for talk in talks]
+        while not all(one.done() for one in answers):
+            time.sleep(_WATCH_S)
+            wastes.extend(_waste(engine))
+        tokens = sum(one.result() for one in answers)
+    return tokens / (time.perf_counter() - began)
+
+
+def _waste(engine: ProcessEngineClient) -> list[float]:
+    """The share now, or nothing while fewer sequences run."""
+    usage = engine.kv_usage(timeout=_STEP_LIMIT_S)
+    running = [session for session in usage.sessions if session.running] if usage else []
+    if usage is None or len(running) < _STREAMS:
+        return []
+    slots = usage.block_size * sum(session.blocks for session in running)
+    return [1.0 - sum(session.tokens for session in running) / slots]
+
+
+def _idle_share(pid: int) -> float:
+    """CPU of the engine's process when nobody asks, as a share of one core."""
+    engine = psutil.Process(pid)
+
+    def used() -> float:
+        return float(sum(engine.cpu_times()[:2]))
+
+    time.sleep(_SETTLE_S)
+    before = used()
+    time.sleep(_IDLE_S)
+    return (used() - before) / _IDLE_S
