@@ -25,6 +25,9 @@ ALIASED = frozenset(
         "gpu_cache_usage_perc",
         "num_requests_waiting",
         "num_requests_running",
+        "spec_decode_num_drafts",
+        "spec_decode_num_draft_tokens",
+        "spec_decode_num_accepted_tokens",
     }
 )
 FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -111,6 +114,9 @@ class _EngineCollector(Collector):
             ("preemptions", "Sequences put back to the queue", stats.preemptions),
             ("engine_steps", "Steps of the engine", stats.steps),
             ("failed_steps", "Steps that failed", stats.failed_steps),
+            ("spec_decode_num_drafts", "Drafts verified", stats.drafts),
+            ("spec_decode_num_draft_tokens", "Tokens drafted", stats.drafted_tokens),
+            ("spec_decode_num_accepted_tokens", "Drafted tokens kept", stats.accepted_tokens),
         ):
             yield CounterMetricFamily(f"{PREFIX}{name}", about, value=count)
         for name, about, value in (

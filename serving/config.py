@@ -18,7 +18,9 @@ from serving.errors import ConfigError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BACKENDS = ("paged", "generate")
+SPECULATION = ("auto", "off", "prompt-lookup")
 KERNELS = ("auto", "torch", "plain")
+QUANTIZATION = ("auto", "none", "int8")
 ATTENTION_BACKENDS = ("auto", "reference", "cpu", "varlen")
 
 
@@ -60,9 +62,18 @@ class SchedulerConfig:
         0, "KEEPWARM_TOKEN_BUDGET", "tokens in one step at most; 0: 256 on CPU, 8192 on CUDA"
     )
     long_prefill_share: float = setting(
-        0.75,
+        0.15,
         "KEEPWARM_LONG_PREFILL_SHARE",
-        "share of the token budget that one prompt may take while others run",
+        "share of the token budget that a prompt longer than it may take while others run",
+    )
+    speculation: str = setting(
+        "auto",
+        "KEEPWARM_SPECULATION",
+        "drafts out of the prompt and the answer so far. auto: where they pay; off: never; "
+        "prompt-lookup: wherever something repeats",
+    )
+    max_draft_tokens: int = setting(
+        8, "KEEPWARM_MAX_DRAFT_TOKENS", "tokens that one sequence may draft in a step at most"
     )
     max_waiting: int = setting(
         512, "KEEPWARM_MAX_WAITING", "requests that may wait before new ones get 429"
@@ -76,6 +87,10 @@ class SchedulerConfig:
         _check("KEEPWARM_TOKEN_BUDGET", self.token_budget, self.token_budget >= 0, "0 or more")
         share = self.long_prefill_share
         _check("KEEPWARM_LONG_PREFILL_SHARE", share, 0 < share <= 1, "in (0, 1]")
+        known = self.speculation in SPECULATION
+        _check("KEEPWARM_SPECULATION", self.speculation, known, f"one of {SPECULATION}")
+        drafts = self.max_draft_tokens
+        _check("KEEPWARM_MAX_DRAFT_TOKENS", drafts, drafts >= 1, "1 or more")
         _check("KEEPWARM_MAX_WAITING", self.max_waiting, self.max_waiting >= 0, "0 or more")
         _check("KEEPWARM_MAX_MODEL_LEN", self.max_model_len, self.max_model_len >= 0, "0 or more")
 
@@ -99,6 +114,12 @@ class EngineConfig:
         "on CPU in float32. auto: compiled here where they fit the model, else torch; "
         "torch: torch's, weights packed for oneDNN; plain: torch's, weights as loaded",
     )
+    quantization: str = setting(
+        "auto",
+        "KEEPWARM_QUANTIZATION",
+        "int8: weights and activations in 8 bits, on CPU; none: as loaded; "
+        "auto: none, so that greedy answers are those of generate()",
+    )
     num_threads: int = setting(0, "KEEPWARM_NUM_THREADS", "CPU threads of the engine; 0: torch's")
     stall_after_s: float = setting(
         60.0, "KEEPWARM_STALL_AFTER_SECONDS", "a step longer than this makes /ping answer 503"
@@ -112,6 +133,11 @@ class EngineConfig:
         known = self.attention in ATTENTION_BACKENDS
         _check("KEEPWARM_ATTENTION", self.attention, known, f"one of {ATTENTION_BACKENDS}")
         _check("KEEPWARM_KERNELS", self.kernels, self.kernels in KERNELS, f"one of {KERNELS}")
+        known = self.quantization in QUANTIZATION
+        _check("KEEPWARM_QUANTIZATION", self.quantization, known, f"one of {QUANTIZATION}")
+        paged = self.quantization != "int8" or self.backend == "paged"
+        want = "none or auto where KEEPWARM_BACKEND is generate"
+        _check("KEEPWARM_QUANTIZATION", self.quantization, paged, want)
         known = re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None
         _check("KEEPWARM_DEVICE", self.device, known, "auto, cpu, cuda or cuda:N")
         _check("KEEPWARM_NUM_THREADS", self.num_threads, self.num_threads >= 0, "0 or more")

@@ -116,6 +116,11 @@ def cuda_kv_room(total: int, free: int, activations: int, utilization: float) ->
     return max(0, free - reserve - activations)
 
 
+def weights_as_served(parameters: int, quantization: str) -> int:
+    """Bytes of the weights that the CPU kernels read: floats, or bytes with a scale an output."""
+    return parameters + parameters // 64 if quantization == "int8" else 4 * parameters
+
+
 def cpu_kv_room(setting_gib: float, free: int) -> int:
     """KV bytes on a CPU: as set, else a quarter of what is free, up to 4 GiB."""
     if setting_gib:

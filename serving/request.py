@@ -138,6 +138,9 @@ class EngineStats(msgspec.Struct, frozen=True, kw_only=True):
     generated_tokens: int = 0
     preemptions: int = 0
     failed_steps: int = 0
+    drafts: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 class KVSession(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,9 @@ from serving.errors import InvalidRequest, UnsupportedModel
 
 Message = dict[str, Any]
 
+REPLACEMENT = "\ufffd"
+"""What decoders put in place of an incomplete character."""
+
 
 class Tokenizer:
     """A checkpoint's tokenizer and chat template, loaded without any code of the checkpoint's.
@@ -36,7 +39,14 @@ class Tokenizer:
                 "AutoTokenizer.from_pretrained(...).save_pretrained(...)"
             )
         self._hf = loaded
-        self._fast = loaded.backend_tokenizer
+        self._use(loaded.backend_tokenizer)
+
+    def _use(self, fast: Any) -> None:
+        from tokenizers.decoders import ByteLevel
+
+        self._fast = fast
+        self._joins_bytes = isinstance(fast.decoder, ByteLevel)
+        self._pieces: dict[int, str] = {}
 
     @property
     def vocab_size(self) -> int:
@@ -90,6 +100,18 @@ class Tokenizer:
         """Text of `token_ids`; an incomplete character at the end becomes U+FFFD."""
         text: str = self._fast.decode(token_ids, skip_special_tokens=skip_special_tokens)
         return text
+
+    def piece(self, token_id: int) -> str:
+        """What the token adds to any text of whole characters; "" where that is not certain.
+
+        Certain are tokens of whole characters where decoding only joins bytes, as most decoders
+        do: all others depend on their neighbours.
+        """
+        known = self._pieces.get(token_id)
+        if known is None:
+            text = self.decode([token_id]) if self._joins_bytes else ""
+            known = self._pieces[token_id] = "" if REPLACEMENT in text else text
+        return known
 
     def token_text(self, token_id: int) -> str:
         """Text of a single token, special ones shown, for logprobs."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import replace
 
 import torch
+from msgspec.structs import replace
 
 from serving.attention.cpu import CpuAttention
 from serving.attention.metadata import AttentionBackend, AttentionStep, build_step

@@ -70,7 +70,7 @@ class GenerateCore:
         if sequence.num_unscored:
             return [self._score(sequence)]
         if sequence.request.sampling.max_tokens == 0:  # nothing is kept warm here
-            return [self._finish(sequence, FinishReason.LENGTH, None)]
+            return [self._finish(sequence, FinishReason.LENGTH, [])]
         generation = self._current or self._begin(sequence)
         self._steps += 1
         result = generation.next_token()
@@ -101,7 +101,7 @@ class GenerateCore:
         except Exception as error:
             return self._fail(sequence, error)
         sequence.score(sequence.prompt_len)
-        return sequence.delta(None, scores)
+        return sequence.delta([], scores)
 
     def _begin(self, sequence: Sequence) -> _Generation:
         sequence.admitted_at = sequence.admitted_at or time.monotonic()
@@ -114,17 +114,17 @@ class GenerateCore:
         self._generated_tokens += 1
         reason = sequence.finish_reason(token.token_id, self._eos, self._info.max_model_len)
         if reason is not None:
-            return self._finish(sequence, reason, token)
+            return self._finish(sequence, reason, [token])
         generation.go_on()
-        return sequence.delta(token)
+        return sequence.delta([token])
 
     def _finish(
-        self, sequence: Sequence, reason: FinishReason, token: SampledToken | None
+        self, sequence: Sequence, reason: FinishReason, tokens: list[SampledToken]
     ) -> TokenDelta:
         del self._queue[sequence.request_id]
         self._end_current()
         self._prompt_tokens += sequence.prompt_len
-        return sequence.final_delta(reason, token)
+        return sequence.final_delta(reason, tokens)
 
     def _fail(self, sequence: Sequence, error: Exception) -> TokenDelta:
         del self._queue[sequence.request_id]

@@ -115,31 +115,45 @@ class EngineCore:
             return None
         scores = result.prompt_logprobs.get(chunk.request_id)
         if chunk.samples:
-            return self._append(sequence, result.sampled[chunk.request_id], scores)
+            return self._extend(sequence, chunk, result.sampled[chunk.request_id], scores)
         if sequence.num_uncomputed == 0:  # max_tokens = 0: the prompt is warm, no token to tell
-            return self._finish(sequence, FinishReason.LENGTH, None, scores)
-        return sequence.delta(None, scores) if scores else None
+            return self._finish(sequence, FinishReason.LENGTH, [], scores)
+        return sequence.delta([], scores) if scores else None
 
-    def _append(
-        self, sequence: Sequence, token: SampledToken, scores: list[PositionLogprobs] | None
+    def _extend(
+        self,
+        sequence: Sequence,
+        chunk: ScheduledChunk,
+        tokens: list[SampledToken],
+        scores: list[PositionLogprobs] | None,
     ) -> TokenDelta:
-        sequence.append(token.token_id)
-        self._generated_tokens += 1
-        reason = sequence.finish_reason(token.token_id, self._eos, self._max_model_len)
+        """Take a step's tokens, up to the one that ends the sequence."""
+        reason = None
+        taken = 0
+        for token in tokens:
+            sequence.append(token.token_id)
+            taken += 1
+            reason = sequence.finish_reason(token.token_id, self._eos, self._max_model_len)
+            if reason is not None:
+                break
+        self._generated_tokens += taken
+        if chunk.drafted:
+            right = len(tokens) - 1
+            self._scheduler.drafts.confirm(sequence, len(chunk.drafted), right, min(taken, right))
         if reason is not None:
-            return self._finish(sequence, reason, token, scores)
-        return sequence.delta(token, scores)
+            return self._finish(sequence, reason, tokens[:taken], scores)
+        return sequence.delta(tokens, scores)
 
     def _finish(
         self,
         sequence: Sequence,
         reason: FinishReason,
-        token: SampledToken | None,
+        tokens: list[SampledToken],
         scores: list[PositionLogprobs] | None,
     ) -> TokenDelta:
         self._scheduler.finish(sequence.request_id, reason)
         self._count(sequence)
-        return sequence.final_delta(reason, token, scores)
+        return sequence.final_delta(reason, tokens, scores)
 
     def _count(self, sequence: Sequence) -> None:
         """Add a sequence's prompt to the totals when it leaves, unless it never began."""
@@ -172,6 +186,9 @@ class EngineCore:
             cached_prompt_tokens=self._cached_tokens,
             generated_tokens=self._generated_tokens,
             preemptions=self._scheduler.num_preemptions,
+            drafts=self._scheduler.drafts.num_drafts,
+            drafted_tokens=self._scheduler.drafts.num_drafted,
+            accepted_tokens=self._scheduler.drafts.num_accepted,
             failed_steps=self._failed_steps,
         )
 

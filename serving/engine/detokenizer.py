@@ -6,7 +6,8 @@
 At each token context and pending ids are decoded together, and what lies beyond the context's
 text and was not given yet is new. Replacement characters at its end are unsure: the next bytes
 may turn them into a character. Once nothing is unsure, the pending ids become the context. So a
-token costs two decodings of a few ids, however long the answer.
+token costs two decodings of a few ids, however long the answer; and none at all where its text is
+known to be the same in any context.
 
 The context matters because decoders look to the left: sentencepiece ones drop the space before
 the first token of what they decode, WordPiece ones put none before it. It starts as the end of
@@ -20,9 +21,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 
-from serving.tokenizer import Tokenizer
-
-REPLACEMENT = "\ufffd"
+from serving.tokenizer import REPLACEMENT, Tokenizer
 
 _CHARACTER_BYTES = 4
 """A character of UTF-8 has at most so many bytes, and tokens."""
@@ -49,6 +48,11 @@ class IncrementalDecoder:
 
     def push(self, token_id: int) -> str:
         """The text that is settled by one more token; special tokens have none."""
+        if not self._pending:
+            piece = self._tokenizer.piece(token_id)
+            if piece:  # the same as below, without decoding anything
+                self._context, self._context_text = [token_id], piece
+                return piece
         self._pending.append(token_id)
         text = self._text_of(self._pending)
         settled = len(text.rstrip(REPLACEMENT))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from serving.engine.detokenizer import REPLACEMENT, IncrementalDecoder
+from serving.engine.detokenizer import IncrementalDecoder
 from serving.engine.stop_strings import StopStrings
 from serving.request import (
     FinishReason,
@@ -18,7 +17,7 @@ from serving.request import (
     Usage,
 )
 from serving.sampling_params import SamplingParams
-from serving.tokenizer import Tokenizer
+from serving.tokenizer import REPLACEMENT, Tokenizer
 
 
 class _Token(NamedTuple):
@@ -100,13 +99,12 @@ class OutputAssembler:
             return None
         self._note(delta)
         reason = delta.finish_reason
-        closing = self._closes(delta)
-        logprobs = delta.logprobs or itertools.repeat(None, len(delta.token_ids))
+        closing = len(delta.token_ids) - 1 if reason is not None and self._closes(delta) else -1
         shown = ""
-        for place, (token_id, entry) in enumerate(zip(delta.token_ids, logprobs, strict=True)):
-            is_last = place == len(delta.token_ids) - 1
-            shown += self._take(token_id, entry, closes=closing and is_last)
-            if self.stopped_by_text:
+        for place, token_id in enumerate(delta.token_ids):
+            entry = delta.logprobs[place] if delta.logprobs else None
+            shown += self._take(token_id, entry, closes=place == closing)
+            if self._stops.matched is not None:
                 return self._end(FinishReason.STOP, shown)
         if reason is not None:
             return self._end(
@@ -127,9 +125,12 @@ class OutputAssembler:
         return self._end(reason, "", error_code=error_code, error_message=error_message)
 
     def _note(self, delta: TokenDelta) -> None:
-        self._cached = max(self._cached, delta.cached_tokens)
-        self._preemptions = max(self._preemptions, delta.preemptions)
-        self._timings = delta.timings or self._timings
+        if delta.cached_tokens > self._cached:
+            self._cached = delta.cached_tokens
+        if delta.preemptions > self._preemptions:
+            self._preemptions = delta.preemptions
+        if delta.timings is not None:
+            self._timings = delta.timings
         if self._prompt_logprobs is not None:
             self._prompt_logprobs.extend(delta.prompt_logprobs or ())
 
@@ -150,8 +151,7 @@ class OutputAssembler:
         beyond = closes or self._decoder.has_partial_character
         if closes:
             start = self._decoded
-        token = _Token(token_id, logprobs, start, self._decoded + beyond, is_whole=not beyond)
-        self._waiting.append(token)
+        self._waiting.append(_Token(token_id, logprobs, start, self._decoded + beyond, not beyond))
         return self._stops.feed(piece)
 
     def _end(
@@ -209,7 +209,9 @@ class OutputAssembler:
         error_code: str | None = None,
         error_message: str | None = None,
     ) -> RequestOutput:
-        logprobs = [token.logprobs for token in tokens if token.logprobs is not None]
+        logprobs = None
+        if self._wants_logprobs:
+            logprobs = [token.logprobs for token in tokens if token.logprobs is not None]
         # There is no output before the prompt is computed: the first one has them all.
         prompt_logprobs, self._prompt_logprobs = self._prompt_logprobs, None
         return RequestOutput(
@@ -221,7 +223,7 @@ class OutputAssembler:
                 completion_tokens=self._generated,
                 cached_tokens=self._cached,
             ),
-            logprobs=logprobs if self._wants_logprobs else None,
+            logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
             finish_reason=reason,
             timings=self._timings,

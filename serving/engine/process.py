@@ -8,6 +8,7 @@ the parent can tell a long step from a stuck process.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -69,6 +70,8 @@ def _serve(
     core, info = build_core(config, lambda phase: outbox.send(Loading(phase)))
     loop.append(EngineLoop(core, lambda wait: _receive(inbox, wait), outbox.send))
     outbox.send(Ready(info))
+    gc.collect()
+    gc.freeze()  # a full collection must not walk through all that was imported in mid-answer
     loop[0].run()
 
 

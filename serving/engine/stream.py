@@ -45,15 +45,16 @@ class Stream:
             output = None if self._closed else self.assembler.feed(delta)
             if output is None:
                 return
-            if output.finished:
+            if output.finish_reason is not None:
                 self._close(output, abort=delta.finish_reason is None)
             else:
                 self._outputs.put(output)
-                self._end_if_late()
+                if self._deadline is not None:
+                    self._end_if_late(self._deadline)
 
-    def _end_if_late(self) -> None:
+    def _end_if_late(self, deadline: float) -> None:
         """A caller who reads slowly must not keep the engine at work past the deadline."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if time.monotonic() >= deadline:
             self.end(FinishReason.DEADLINE)
 
     def end(

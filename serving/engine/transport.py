@@ -33,7 +33,11 @@ from serving.request import ModelInfo
 OnMessage = Callable[[Outbound], None]
 OnEnd = Callable[[str], None]
 
-POLL_MS = 200
+LAST_WORDS_MS = 200
+"""How long to wait for what a process sent before its end; it is on its way."""
+
+TICK_MS = 200
+"""How often to look after the process where the system cannot tell of its end."""
 
 
 class Transport(Protocol):
@@ -67,6 +71,7 @@ class ProcessTransport:
         self._closing = threading.Event()
         self._reader: threading.Thread | None = None
         self._process = _spawn(config, address)
+        self._end = _watch(self._process.pid)
 
     @property
     def pid(self) -> int:
@@ -102,16 +107,33 @@ class ProcessTransport:
             self._incoming.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        poller = zmq.Poller()
+        poller.register(self._incoming, zmq.POLLIN)
+        if self._end is not None:
+            poller.register(self._end, zmq.POLLIN)
         while not self._closing.is_set():
             status = self._process.poll()  # asked first: its last words are then on their way
-            if self._incoming.poll(POLL_MS):
+            if status is None:
+                poller.poll(None if self._end is not None else TICK_MS)
+            if self._incoming.poll(0 if status is None else LAST_WORDS_MS):
                 on_message(outbound_decoder.decode(self._incoming.recv()))
             elif status is not None:
                 on_end(f"the engine process ended with status {status}")
                 return
+
+
+def _watch(pid: int) -> int | None:
+    """A file descriptor that becomes readable when the process ends; None without such a thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, an old one, or a sandbox that forbids it
+        return None
 
 
 def _spawn(config: EngineConfig, address: str) -> subprocess.Popen[bytes]:

@@ -102,7 +102,7 @@ class KVCacheManager:
 
     def grow(self, table: BlockTable, num_tokens: int) -> bool:
         """Make the table hold `num_tokens` tokens; False (and nothing done) without room."""
-        needed = self.blocks_for(num_tokens) - len(table.blocks)
+        needed = -(-num_tokens // self.block_size) - len(table.blocks)
         if needed <= 0:
             return True
         if needed > self.pool.num_free:

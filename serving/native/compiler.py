@@ -11,11 +11,12 @@ import logging
 import os
 import platform
 import shutil
-import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from serving.native.cache_folder import cache_folder, candidates, is_ours
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +36,23 @@ def library_path(env: Mapping[str, str] = os.environ) -> Path:
     Raises:
         CannotCompile: there is no compiler, or it failed.
     """
-    compiler = _compiler(env)
-    name = f"kernels-{_fingerprint(compiler)}.so"
-    for folder in _folders(env):
-        if (folder / name).is_file() and _is_ours(folder):
+    name = library_name(env)
+    for folder in candidates("kernels", env):
+        if (folder / name).is_file() and is_ours(folder):
             return folder / name
-    for folder in _folders(env):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if _is_ours(folder):
-                return _compile(compiler, folder / name)
-        except OSError as error:
-            logger.info("kernels cannot be kept in %s: %s", folder, error)
-    raise CannotCompile("no folder to keep compiled kernels in; set KEEPWARM_HOME to one of yours")
+    home = cache_folder("kernels", env)
+    if home is None:
+        raise CannotCompile("no folder to keep compiled kernels in; set KEEPWARM_HOME to yours")
+    return _compile(_compiler(env), home / name)
+
+
+def library_name(env: Mapping[str, str] = os.environ) -> str:
+    """The name under which the compiled kernels are kept: it changes with whatever they depend on.
+
+    Raises:
+        CannotCompile: there is no compiler.
+    """
+    return f"kernels-{_fingerprint(_compiler(env))}.so"
 
 
 def _compile(compiler: str, target: Path) -> Path:
@@ -76,20 +81,6 @@ def _compiler(env: Mapping[str, str]) -> str:
         if found:
             return found
     raise CannotCompile("no C++ compiler was found; install one (Debian: apt-get install g++)")
-
-
-def _folders(env: Mapping[str, str]) -> list[Path]:
-    """Where compiled kernels are kept, best first; the last one is this user's and temporary."""
-    home = env.get("KEEPWARM_HOME")
-    cache = Path(home) if home else Path(env.get("XDG_CACHE_HOME") or "~/.cache") / "keepwarm"
-    fallback = Path(tempfile.gettempdir()) / f"keepwarm-{os.getuid()}"
-    return [cache.expanduser() / "kernels", fallback]
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether nobody else can have put a library there: it would run with our rights."""
-    facts = folder.stat()
-    return facts.st_uid == os.getuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _fingerprint(compiler: str) -> str:

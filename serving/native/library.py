@@ -1,4 +1,4 @@
-"""The compiled kernels as Python sees them: ctypes records that mirror those of decoder.cpp."""
+"""The compiled kernels as Python sees them: ctypes records that mirror those of records.hpp."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from serving.native.compiler import library_path
 
 # Addresses are plain numbers here: the tensors they come from are kept alive by their owner.
 Fields = list[tuple[str, Any]]
+
+
+PHASES = ("rows", "qkv", "attention", "output", "mlp", "head")
+"""Parts of a step, in the order of decoder.cpp; `rows` is embedding, norms, rotation and cache."""
 
 
 class Shape(ctypes.Structure):
@@ -36,26 +40,22 @@ class Shape(ctypes.Structure):
     ] + [("epsilon", c_float)]
 
 
+class Matrix(ctypes.Structure):
+    """KwMatrix: addresses of a packed weight, of its scales if it is of bytes, of its bias."""
+
+    _fields_: ClassVar[Fields] = [(name, c_void_p) for name in ("weight", "scale", "bias")]
+
+
 class Layer(ctypes.Structure):
     """KwLayer: addresses of one layer's weights and cache."""
 
     _fields_: ClassVar[Fields] = [
-        (name, c_void_p)
-        for name in (
-            "input_norm",
-            "post_norm",
-            "q_norm",
-            "k_norm",
-            "qkv",
-            "qkv_bias",
-            "output",
-            "output_bias",
-            "gate_up",
-            "down",
-            "keys",
-            "values",
-        )
-    ] + [("scale", c_float), ("window", c_int32)]
+        *((name, c_void_p) for name in ("input_norm", "post_norm", "q_norm", "k_norm")),
+        *((name, Matrix) for name in ("qkv", "output", "gate_up", "down")),
+        *((name, c_void_p) for name in ("keys", "values")),
+        ("scale", c_float),
+        ("window", c_int32),
+    ]
 
 
 class Batch(ctypes.Structure):
@@ -64,7 +64,7 @@ class Batch(ctypes.Structure):
     _fields_: ClassVar[Fields] = [(name, c_int32) for name in ("rows", "sequences", "samples")] + [
         (name, c_void_p)
         for name in (
-            "embeddings",
+            "ids",
             "cosine",
             "sine",
             "slots",
@@ -87,13 +87,22 @@ def load(path: Path | None = None) -> ctypes.CDLL:
         CannotCompile: see `library_path`.
     """
     library = ctypes.CDLL(str(path or library_path()))
-    library.kw_width.restype = c_int
+    for size in (library.kw_width, library.kw_group, library.kw_offset):
+        size.restype = c_int
     library.kw_pack.argtypes = [c_void_p, c_int, c_int, c_void_p]
     library.kw_pack.restype = None
-    library.kw_decoder.argtypes = [POINTER(Shape), POINTER(Layer), c_void_p, c_void_p]
+    library.kw_decoder.argtypes = [
+        POINTER(Shape),
+        POINTER(Layer),
+        c_void_p,
+        POINTER(Matrix),
+        POINTER(Matrix),
+    ]
     library.kw_decoder.restype = c_void_p
     library.kw_forward.argtypes = [c_void_p, POINTER(Batch)]
     library.kw_forward.restype = None
+    library.kw_time.argtypes = [c_void_p, c_void_p]
+    library.kw_time.restype = None
     library.kw_free.argtypes = [c_void_p]
     library.kw_free.restype = None
     return library

@@ -15,7 +15,8 @@ from serving.kv_cache.slots import slots_of
 from serving.kv_cache.spec import CacheSpec
 from serving.native import library
 from serving.native.library import address
-from serving.native.weights import LayerWeights, check_family, take_weights
+from serving.native.pack import Matrix
+from serving.native.weights import DecoderWeights, LayerWeights, check_family, take_weights
 from serving.scheduler.output import ScheduledChunk
 
 
@@ -26,10 +27,10 @@ class NativeModel:
     batch, how the prompt was cut into chunks, or which of its blocks were found in the cache.
 
     Args:
-        model: loaded, fp32 on CPU. Its linear layers are emptied once they are packed; only its
-            embeddings and its rotary embedding are used from then on.
+        model: fp32 on CPU; only its rotary embedding is used once the weights are packed.
         spec: its attention layers.
         num_blocks, block_size: the cache to allocate.
+        weights: its packed weights; None: they are taken out of `model`.
 
     Raises:
         NotOfTheFamily: the kernels cannot run it; the model is untouched.
@@ -37,20 +38,28 @@ class NativeModel:
     """
 
     def __init__(
-        self, model: PreTrainedModel, spec: CacheSpec, *, num_blocks: int, block_size: int
+        self,
+        model: PreTrainedModel,
+        spec: CacheSpec,
+        *,
+        num_blocks: int,
+        block_size: int,
+        weights: DecoderWeights | None = None,
     ) -> None:
         self._library = library.load()
         check_family(model, spec, block_size)
-        self.device = model.device
+        self.device = torch.device("cpu")
         self._decoder: Any = model
         self._block_size = block_size
         self._vocabulary: int = self._decoder.lm_head.out_features
-        self._weights = take_weights(model)
+        self._weights = weights or take_weights(model)
+        self._example = torch.zeros(1, 1)  # tells the rotary embedding a dtype and a device
         layer = spec.layers[0]
         # Only slots that were written are read, and untouched memory costs nothing.
         shape = (num_blocks, layer.num_kv_heads, block_size * layer.key_dim)
         self._keys = [torch.empty(shape) for _ in spec.layers]
         self._values = [torch.empty(shape) for _ in spec.layers]
+        self._seconds: Any = None
         self._handle = self._make_handle(spec)
         self._finalizer = weakref.finalize(self, self._library.kw_free, self._handle)
 
@@ -58,16 +67,24 @@ class NativeModel:
         """End the kernels' threads; `forward` must not be called any more."""
         self._finalizer()
 
+    def start_clock(self) -> None:
+        """Count the seconds of each phase from now on; a step has about 300 marks of 30 ns."""
+        self._seconds = (ctypes.c_double * len(library.PHASES))()
+        self._library.kw_time(self._handle, ctypes.addressof(self._seconds))
+
+    def phase_seconds(self) -> dict[str, float]:
+        """Seconds spent in each phase since `start_clock`."""
+        return dict(zip(library.PHASES, self._seconds or (), strict=False))
+
     @torch.inference_mode()
     def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
         """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`."""
         ids = torch.tensor([token for chunk in chunks for token in chunk.token_ids])
         positions = torch.tensor([p for chunk in chunks for p in range(chunk.start, chunk.end)])
-        embeddings = self._decoder.model.embed_tokens(ids).contiguous()
-        cosine, sine = self._decoder.model.rotary_emb(embeddings, positions[None])
+        cosine, sine = self._decoder.model.rotary_emb(self._example, positions[None])
         logits = torch.empty(len(rows), self._vocabulary)
         arrays = {
-            "embeddings": embeddings,
+            "ids": ids,
             "cosine": cosine.contiguous(),
             "sine": sine.contiguous(),
             "sample_rows": torch.tensor(rows, dtype=torch.int32),
@@ -122,7 +139,7 @@ class NativeModel:
         records = (library.Layer * len(weights.layers))(
             *[
                 library.Layer(
-                    **_addresses(weights.layers[index]),
+                    **_fields(weights.layers[index]),
                     keys=address(self._keys[index]),
                     values=address(self._values[index]),
                     scale=one.scaling,
@@ -132,19 +149,28 @@ class NativeModel:
             ]
         )
         handle: int = self._library.kw_decoder(
-            ctypes.byref(shape), records, address(weights.norm), address(weights.head)
+            ctypes.byref(shape),
+            records,
+            address(weights.norm),
+            ctypes.byref(weights.head.record()),
+            ctypes.byref(weights.embeddings.record()),
         )
         return handle
 
     def _rotary_size(self) -> int:
         """Dimensions of a head that are rotated."""
-        nothing = torch.zeros(1, 1)
-        cosine, _ = self._decoder.model.rotary_emb(nothing, torch.zeros(1, 1, dtype=torch.int64))
+        nowhere = torch.zeros(1, 1, dtype=torch.int64)
+        cosine, _ = self._decoder.model.rotary_emb(self._example, nowhere)
         return int(cosine.shape[-1])
 
 
-def _addresses(layer: LayerWeights) -> dict[str, int | None]:
-    return {item.name: address(getattr(layer, item.name)) for item in dataclasses.fields(layer)}
+def _fields(layer: LayerWeights) -> dict[str, Any]:
+    """The layer's part of a record of the kernels."""
+    values = {item.name: getattr(layer, item.name) for item in dataclasses.fields(layer)}
+    return {
+        name: value.record() if isinstance(value, Matrix) else address(value)
+        for name, value in values.items()
+    }
 
 
 def _int32(values: list[int]) -> Tensor:

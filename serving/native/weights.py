@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -12,41 +12,93 @@ from transformers import PreTrainedModel
 
 from serving.kv_cache.spec import CacheSpec
 from serving.native import library
+from serving.native.pack import Matrix, interleave, pack, pad
 
 # Classes whose forward is exactly the kernels' sequence of phases. Others keep transformers' own.
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 TILE, MAX_QUERIES = 16, 64  # as in attention.hpp
+NORMS = ("input_norm", "post_norm", "q_norm", "k_norm")
+MATRICES = ("qkv", "output", "gate_up", "down")
 
 
 class NotOfTheFamily(Exception):
     """The kernels cannot run this model; the message says why."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class LayerWeights:
-    """One layer, packed. All float32; None where the model has no such thing."""
+    """One layer, packed. None where the model has no such norm."""
 
     input_norm: Tensor
     post_norm: Tensor
     q_norm: Tensor | None
     k_norm: Tensor | None
-    qkv: Tensor
-    qkv_bias: Tensor | None
-    output: Tensor
-    output_bias: Tensor | None
-    gate_up: Tensor
-    down: Tensor
+    qkv: Matrix
+    output: Matrix
+    gate_up: Matrix
+    down: Matrix
 
 
 @dataclass
 class DecoderWeights:
-    """The whole model but its embeddings, packed."""
+    """The whole model, packed.
+
+    Attributes:
+        embeddings: a column for each token, packed like the head; the head itself if it is tied.
+    """
 
     norm: Tensor
-    head: Tensor
+    head: Matrix
+    embeddings: Matrix
     epsilon: float
     intermediate: int
     layers: list[LayerWeights] = field(default_factory=list)
+
+
+def to_tensors(weights: DecoderWeights) -> dict[str, Tensor]:
+    """All tensors by a name each, as `from_tensors` takes them; a tied matrix appears once."""
+    tensors = {"norm": weights.norm, **_of_matrix("head", weights.head)}
+    if weights.embeddings is not weights.head:
+        tensors.update(_of_matrix("embeddings", weights.embeddings))
+    for index, layer in enumerate(weights.layers):
+        for item in fields(layer):
+            value, name = getattr(layer, item.name), f"layers.{index}.{item.name}"
+            if isinstance(value, Matrix):
+                tensors.update(_of_matrix(name, value))
+            elif value is not None:
+                tensors[name] = value
+    return tensors
+
+
+def from_tensors(tensors: Mapping[str, Tensor], model: PreTrainedModel) -> DecoderWeights:
+    """The reverse of `to_tensors`, for a `model` of the same shape."""
+    decoder: Any = model
+    head = _to_matrix("head", tensors)
+    tied = "embeddings.weight" not in tensors
+    return DecoderWeights(
+        norm=tensors["norm"],
+        head=head,
+        embeddings=head if tied else _to_matrix("embeddings", tensors),
+        epsilon=decoder.model.norm.variance_epsilon,
+        intermediate=model.config.intermediate_size,
+        layers=[_to_layer(f"layers.{i}", tensors) for i in range(len(decoder.model.layers))],
+    )
+
+
+def _to_layer(name: str, tensors: Mapping[str, Tensor]) -> LayerWeights:
+    parts: dict[str, Any] = {norm: tensors.get(f"{name}.{norm}") for norm in NORMS}
+    parts.update({one: _to_matrix(f"{name}.{one}", tensors) for one in MATRICES})
+    return LayerWeights(**parts)
+
+
+def _of_matrix(name: str, matrix: Matrix) -> dict[str, Tensor]:
+    parts = {f"{name}.{item.name}": getattr(matrix, item.name) for item in fields(matrix)}
+    return {key: tensor for key, tensor in parts.items() if tensor is not None}
+
+
+def _to_matrix(name: str, tensors: Mapping[str, Tensor]) -> Matrix:
+    scale, bias = tensors.get(f"{name}.scale"), tensors.get(f"{name}.bias")
+    return Matrix(tensors[f"{name}.weight"], scale, bias)
 
 
 def check_family(model: PreTrainedModel, spec: CacheSpec, block_size: int) -> None:
@@ -66,7 +118,7 @@ def check_family(model: PreTrainedModel, spec: CacheSpec, block_size: int) -> No
 def _modules_reason(model: Any) -> str | None:
     activation = model.config.hidden_act
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if model.dtype != torch.float32 or model.device.type != "cpu":
+    if model.dtype != torch.float32 or model.device.type not in ("cpu", "meta"):
         return f"weights are {model.dtype} on {model.device}, not torch.float32 on cpu"
     if activation not in ("silu", "swish"):
         return f"the activation is {activation}, not silu"
@@ -102,69 +154,46 @@ def _sizes_reason(spec: CacheSpec, block_size: int) -> str | None:
     return None
 
 
-def take_weights(model: PreTrainedModel) -> DecoderWeights:
-    """Pack all layers. Each plain weight is freed once it is packed; embeddings stay."""
+def take_weights(model: PreTrainedModel, *, in_bytes: bool = False) -> DecoderWeights:
+    """Pack all layers. Each plain weight is freed once it is packed."""
     decoder: Any = model
-    head = decoder.lm_head.weight
+    plain, table = decoder.lm_head.weight, decoder.model.embed_tokens.weight
+    head = pack([plain], in_bytes=in_bytes)
+    tied = plain.data_ptr() == table.data_ptr()
     weights = DecoderWeights(
         norm=pad(decoder.model.norm.weight),
-        head=pack([head]),
+        head=head,
+        embeddings=head if tied else pack([table], in_bytes=in_bytes),
         epsilon=decoder.model.norm.variance_epsilon,
         intermediate=model.config.intermediate_size,
     )
+    decoder.model.norm.to("meta")
+    decoder.lm_head.to("meta")
+    decoder.model.embed_tokens.to("meta")
     for layer in decoder.model.layers:
-        weights.layers.append(_take_layer(layer))
-        for module in layer.modules():
-            if isinstance(module, nn.Linear):
-                module.weight = nn.Parameter(head.new_zeros(1, 1), requires_grad=False)
+        weights.layers.append(pack_layer(layer, in_bytes=in_bytes))
+        layer.to("meta")
     return weights
 
 
-def _take_layer(layer: Any) -> LayerWeights:
+def pack_layer(layer: Any, *, in_bytes: bool) -> LayerWeights:
+    """One layer of transformers' as the kernels read it."""
     attention, mlp = layer.self_attn, layer.mlp
     projections = [attention.q_proj, attention.k_proj, attention.v_proj]
+
+    def packed(parts: Sequence[Tensor], bias: Tensor | None = None) -> Matrix:
+        return pack(parts, bias, in_bytes=in_bytes)
+
     return LayerWeights(
         input_norm=pad(layer.input_layernorm.weight),
         post_norm=pad(layer.post_attention_layernorm.weight),
         q_norm=_norm_weight(attention, "q_norm"),
         k_norm=_norm_weight(attention, "k_norm"),
-        qkv=pack([one.weight for one in projections]),
-        qkv_bias=_bias(projections),
-        output=pack([attention.o_proj.weight]),
-        output_bias=_bias([attention.o_proj]),
-        gate_up=pack([interleave(mlp.gate_proj.weight, mlp.up_proj.weight)]),
-        down=pack([mlp.down_proj.weight]),
+        qkv=packed([one.weight for one in projections], _bias(projections)),
+        output=packed([attention.o_proj.weight], _bias([attention.o_proj])),
+        gate_up=packed([interleave(mlp.gate_proj.weight, mlp.up_proj.weight)]),
+        down=packed([mlp.down_proj.weight]),
     )
-
-
-def pack(parts: Sequence[Tensor]) -> Tensor:
-    """Weights [n_i, k], stacked, as the panels of gemm.hpp: [panels, k, columns of a panel]."""
-    lib = library.load()
-    weight = torch.cat([part.detach() for part in parts]).contiguous()
-    rows, inputs = weight.shape
-    packed = torch.empty(_padded(rows), inputs)
-    lib.kw_pack(library.address(weight), rows, inputs, library.address(packed))
-    return packed
-
-
-def interleave(gate: Tensor, up: Tensor) -> Tensor:
-    """Rows of both by turns of one vector, so that a panel holds a gate and its up."""
-    width = library.load().kw_width()
-    missing = -len(gate) % width
-    sides = [nn.functional.pad(side.detach(), (0, 0, 0, missing)) for side in (gate, up)]
-    groups = [side.view(-1, width, side.shape[1]) for side in sides]
-    return torch.stack(groups, dim=1).flatten(0, 2)
-
-
-def pad(vector: Tensor) -> Tensor:
-    """A copy whose length is a whole number of panels, filled up with zeros."""
-    missing = _padded(len(vector)) - len(vector)
-    return nn.functional.pad(vector.detach().float(), (0, missing)).contiguous()
-
-
-def _padded(length: int) -> int:
-    panel: int = 2 * library.load().kw_width()
-    return -(-length // panel) * panel
 
 
 def _bias(linears: Sequence[nn.Linear]) -> Tensor | None:
@@ -178,7 +207,7 @@ def _bias(linears: Sequence[nn.Linear]) -> Tensor | None:
 
 def _norm_weight(attention: nn.Module, name: str) -> Tensor | None:
     norm = getattr(attention, name, None)
-    return None if norm is None else norm.weight.detach().float().contiguous()
+    return None if norm is None else norm.weight.detach().float().clone()
 
 
 def _shape(layer: Any) -> tuple[int, int, int, int]:

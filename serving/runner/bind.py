@@ -1,6 +1,6 @@
 """Binds a loaded model to a paged cache by the fastest way that gives its logits.
 
-native   our compiled CPU kernels: fp32 decoders of the Llama family
+native   our compiled CPU kernels: fp32 decoders of the Llama family, or in 8 bits
 cpu      transformers' modules, our paged attention out of torch's kernels
 varlen   likewise on CUDA
 """
@@ -11,15 +11,18 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from serving.attention.selftest import choose_backend
 from serving.config import EngineConfig
-from serving.errors import UnsupportedModel
+from serving.errors import ConfigError, UnsupportedModel
+from serving.native.checkpoint_reader import MissingTensor
 from serving.native.compiler import CannotCompile
 from serving.native.model import NativeModel
-from serving.native.weights import NotOfTheFamily
+from serving.native.source import packed_weights
+from serving.native.weights import FAMILY, NotOfTheFamily, check_family
 from serving.runner import loader, verify
 from serving.runner.interface import StepModel
 from serving.runner.linear import pack_linears
@@ -29,6 +32,8 @@ from serving.runner.probe import ProbedModel, probe
 
 logger = logging.getLogger(__name__)
 
+FLOATS_ON_CPU = ("cpu", torch.float32)
+
 
 @dataclass(frozen=True)
 class Binding:
@@ -36,6 +41,22 @@ class Binding:
 
     model: StepModel
     backend: str
+
+
+def open_model(
+    config: EngineConfig, folder: Path, *, dtype: torch.dtype, device: torch.device
+) -> PreTrainedModel:
+    """The checkpoint's model; without its weights where the kernels will read them themselves.
+
+    Raises:
+        UnsupportedModel: transformers refuses the checkpoint.
+    """
+    described = loader.load_config(folder)
+    plain = not getattr(described, "quantization_config", None)
+    family = set(described.architectures or ["unknown"]) <= set(FAMILY)
+    if _kernels_wanted(config) and plain and family and (device.type, dtype) == FLOATS_ON_CPU:
+        return loader.load_skeleton(folder, described)
+    return loader.load_model(folder, dtype=dtype, device=device)
 
 
 def bind(
@@ -52,20 +73,72 @@ def bind(
 
     Raises:
         UnsupportedModel: nothing gives the model's logits.
+        ConfigError: 8 bits are asked for, which only the kernels compute, and they cannot be used.
     """
+    reason = "KEEPWARM_KERNELS or KEEPWARM_ATTENTION names others"
+    if _kernels_wanted(config):
+        try:
+            return _bind_native(
+                config, folder, model, probed, num_blocks, block_size, max_model_len
+            )
+        except (NotOfTheFamily, MissingTensor) as error:
+            logger.info("transformers' modules compute the model: %s", error)
+            reason = str(error)
+        except (CannotCompile, UnsupportedModel) as error:
+            logger.warning("the compiled kernels are not used, slower than need be: %s", error)
+            reason = str(error)
+    if config.quantization == "int8":
+        raise ConfigError(
+            f"KEEPWARM_QUANTIZATION is int8, which only the compiled kernels compute, and they "
+            f"cannot be used: {reason}; set KEEPWARM_QUANTIZATION=none"
+        )
+    return _bind_modules(config, folder, model, probed, num_blocks, block_size, max_model_len)
+
+
+def _kernels_wanted(config: EngineConfig) -> bool:
+    return (config.backend, config.kernels, config.attention) == ("paged", "auto", "auto")
+
+
+def _bind_native(
+    config: EngineConfig,
+    folder: Path,
+    model: PreTrainedModel,
+    probed: ProbedModel,
+    num_blocks: int,
+    block_size: int,
+    max_model_len: int,
+) -> Binding:
+    in_bytes = config.quantization == "int8"
+    check_family(model, probed.spec, block_size)
+    loader.give_rotary_embedding(model)
+    pin_rope(model, max_model_len)
+    weights, expected = packed_weights(folder, model, verify.eager_logits, in_bytes=in_bytes)
+    native = NativeModel(
+        model, probed.spec, num_blocks=num_blocks, block_size=block_size, weights=weights
+    )
+    try:
+        _check(native, model, expected, num_blocks, block_size, in_bytes=in_bytes)
+    except UnsupportedModel:
+        native.close()
+        raise
+    return Binding(native, "native-int8" if in_bytes else "native")
+
+
+def _bind_modules(
+    config: EngineConfig,
+    folder: Path,
+    model: PreTrainedModel,
+    probed: ProbedModel,
+    num_blocks: int,
+    block_size: int,
+    max_model_len: int,
+) -> Binding:
+    if model.device.type == "meta":  # the kernels were to read the weights
+        model = loader.load_model(folder, dtype=model.dtype, device=torch.device("cpu"))
+        probed = probe(model, model.dtype)
     pin_rope(model, max_model_len)
     expected = verify.eager_logits(model)
     forget_padding(model)
-    if config.kernels == "auto" and config.attention == "auto":
-        native = _native(model, probed, num_blocks, block_size)
-        if native is not None and _agrees(native, model, expected, num_blocks, block_size):
-            return Binding(native, "native")
-        if native is not None:  # it took the weights: they are loaded again for the modules
-            native.close()
-            model = loader.load_model(folder, dtype=model.dtype, device=model.device)
-            probed = probe(model, model.dtype)
-            pin_rope(model, max_model_len)
-            forget_padding(model)
     if config.kernels != "plain":
         pack_linears(model)
     backend = choose_backend(
@@ -76,31 +149,14 @@ def bind(
     return Binding(paged, backend.name)
 
 
-def _native(
-    model: PreTrainedModel, probed: ProbedModel, num_blocks: int, block_size: int
-) -> NativeModel | None:
-    try:
-        return NativeModel(model, probed.spec, num_blocks=num_blocks, block_size=block_size)
-    except NotOfTheFamily as reason:
-        logger.info("transformers' modules compute the model: %s", reason)
-    except CannotCompile as reason:
-        logger.warning("transformers' modules compute the model, slower than need be: %s", reason)
-    return None
-
-
-def _agrees(
-    native: NativeModel, model: PreTrainedModel, expected: Tensor, num_blocks: int, block_size: int
-) -> bool:
-    try:
-        _check(native, model, expected, num_blocks, block_size)
-    except UnsupportedModel as reason:
-        logger.warning("the compiled kernels are not used: %s", reason)
-        return False
-    return True
-
-
 def _check(
-    bound: StepModel, model: PreTrainedModel, expected: Tensor, num_blocks: int, block_size: int
+    bound: StepModel,
+    model: PreTrainedModel,
+    expected: Tensor,
+    num_blocks: int,
+    block_size: int,
+    *,
+    in_bytes: bool = False,
 ) -> None:
     if num_blocks * block_size >= verify.PROMPT_TOKENS:
-        verify.check(bound, model, expected, block_size)
+        verify.check(bound, model, expected, block_size, in_bytes=in_bytes)

@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from serving.errors import ConfigError, UnsupportedModel
+from serving.runner.packing import still_rope
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +107,37 @@ def load_model(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Pre
     model.train(False)
     model.requires_grad_(False)
     return model
+
+
+def load_skeleton(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
+    """The model in fp32 without its weights, on the meta device: shapes and code, no memory.
+
+    Raises:
+        UnsupportedModel: transformers cannot read its generation settings.
+    """
+    auto: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        model: PreTrainedModel = auto.from_config(
+            config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+        )
+    if (folder / "generation_config.json").is_file():
+        try:
+            model.generation_config = GenerationConfig.from_pretrained(str(folder))
+        except Exception as error:  # a spoilt file fails in many ways, none of them ours
+            raise UnsupportedModel(
+                f"transformers cannot read {folder / 'generation_config.json'}: "
+                f"{_first_line(error)}"
+            ) from error
+    model.train(False)
+    model.requires_grad_(False)
+    still_rope(model)
+    return model
+
+
+def give_rotary_embedding(model: PreTrainedModel) -> None:
+    """Put a real rotary embedding, which needs no weights, into a skeleton."""
+    decoder: Any = model
+    decoder.model.rotary_emb = type(decoder.model.rotary_emb)(config=model.config)
 
 
 def eos_token_ids(model: PreTrainedModel) -> list[int]:

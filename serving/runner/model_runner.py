@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from serving.runner.interface import DeviceLost, StepModel
 from serving.runner.scoring import score, scored_rows
 from serving.sampling import Sampler, SampleRow, SequenceSampling
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
+from serving.speculative.verify import accept
 
 
 class ModelRunner:
@@ -27,7 +30,7 @@ class ModelRunner:
             self._states.pop(request_id, None)
         if not work.chunks:
             return RunnerOutput(sampled={})
-        sampling, rows = self._last_rows(work.chunks)
+        sampling, rows = _sampling_rows(work.chunks)
         rows_and_scored = rows + scored_rows(work.chunks)
         try:
             # Without a row to sample, one is computed all the same: models expect at least one.
@@ -36,29 +39,51 @@ class ModelRunner:
             scores = score(work.chunks, logits[len(rows) :])
         except torch.AcceleratorError as error:
             raise DeviceLost(str(error)) from error
-        named = zip((chunk.request_id for chunk in sampling), tokens, strict=True)
-        return RunnerOutput(sampled=dict(named), prompt_logprobs=scores)
+        return RunnerOutput(sampled=_by_request(sampling, tokens), prompt_logprobs=scores)
 
     def _sample(self, logits: Tensor, sampling: list[ScheduledChunk]) -> list[SampledToken]:
         if not sampling:
             return []
-        return self._sampler.sample(logits, [self._row(chunk) for chunk in sampling])
+        return self._sampler.sample(
+            logits, [row for chunk in sampling for row in self._rows(chunk)]
+        )
 
-    def _last_rows(self, chunks: list[ScheduledChunk]) -> tuple[list[ScheduledChunk], list[int]]:
-        """Chunks that sample, and the packed row of each one's last token."""
-        sampling: list[ScheduledChunk] = []
-        rows: list[int] = []
-        end = 0
-        for chunk in chunks:
-            end += len(chunk.token_ids)
-            if chunk.samples:
-                sampling.append(chunk)
-                rows.append(end - 1)
-        return sampling, rows
-
-    def _row(self, chunk: ScheduledChunk) -> SampleRow:
+    def _rows(self, chunk: ScheduledChunk) -> Iterator[SampleRow]:
+        """One for the token behind each beginning of the drafted ones, the empty one included."""
         state = self._states.get(chunk.request_id)
         if state is None:
             state = SequenceSampling(chunk.sampling, chunk.prompt_token_ids)
             self._states[chunk.request_id] = state
-        return SampleRow(state, chunk.output_token_ids)
+        yield SampleRow(state, chunk.output_token_ids)
+        for count in range(1, len(chunk.drafted) + 1):
+            yield SampleRow(state, chunk.output_token_ids, chunk.drafted[:count])
+
+
+def _sampling_rows(chunks: list[ScheduledChunk]) -> tuple[list[ScheduledChunk], list[int]]:
+    """Chunks that sample; packed rows of each one's last token and of its drafted ones."""
+    sampling: list[ScheduledChunk] = []
+    rows: list[int] = []
+    end = 0
+    for chunk in chunks:
+        end += len(chunk.token_ids)
+        if chunk.samples:
+            sampling.append(chunk)
+            rows.extend(range(end - 1 - len(chunk.drafted), end))
+    return sampling, rows
+
+
+def _by_request(
+    sampling: list[ScheduledChunk], tokens: list[SampledToken]
+) -> dict[str, list[SampledToken]]:
+    """Those of the sampled `tokens` that count."""
+    sampled: dict[str, list[SampledToken]] = {}
+    first = 0
+    for chunk in sampling:
+        if chunk.drafted:
+            end = first + len(chunk.drafted) + 1
+            sampled[chunk.request_id] = accept(chunk.drafted, tokens[first:end])
+            first = end
+        else:
+            sampled[chunk.request_id] = [tokens[first]]
+            first += 1
+    return sampled

@@ -19,8 +19,15 @@ def pin_rope(model: PreTrainedModel, max_model_len: int) -> None:
     """
     for name, module in model.named_modules():
         if hasattr(module, "rope_type") and _is_dynamic(module.rope_type):
-            _pin(module, max_model_len, model.device)
+            _pin(module, max_model_len)
             logger.info("%s: frequencies fixed to a context of %d tokens", name, max_model_len)
+
+
+def still_rope(model: PreTrainedModel) -> None:
+    """Keep a model without weights from choosing frequencies, which it has none of, when probed."""
+    for module in model.modules():
+        if isinstance(kind := getattr(module, "rope_type", None), str) and _is_dynamic(kind):
+            module.rope_type = "default"  # type: ignore[assignment]
 
 
 def forget_padding(model: PreTrainedModel) -> None:
@@ -33,8 +40,9 @@ def _is_dynamic(rope_type: object) -> bool:
     return any("dynamic" in str(kind) or kind == "longrope" for kind in kinds)
 
 
-def _pin(module: nn.Module, max_model_len: int, device: torch.device) -> None:
+def _pin(module: nn.Module, max_model_len: int) -> None:
     """Let the module choose for the longest position once, then take the choice away from it."""
+    device = next(module.buffers()).device
     probe = torch.zeros(1, 1, device=device)
     last = torch.tensor([[max_model_len - 1]], device=device)
     rope_type = module.rope_type

@@ -38,7 +38,9 @@ def choose_num_blocks(
     """
     count = config.cache.num_blocks
     if not count:
-        room = _cuda_room(config, model) if model.device.type == "cuda" else _cpu_room(config)
+        room = (
+            _cuda_room(config, model) if model.device.type == "cuda" else _cpu_room(config, model)
+        )
         count = memory_plan.num_blocks_for(
             spec,
             room,
@@ -84,8 +86,13 @@ def report(spec: CacheSpec, num_blocks: int, block_size: int) -> str:
     )
 
 
-def _cpu_room(config: EngineConfig) -> int:
-    return memory_plan.cpu_kv_room(config.cache.cpu_gib, available_memory())
+def _cpu_room(config: EngineConfig, model: PreTrainedModel) -> int:
+    """Beside the weights, which a model on the meta device has yet to read."""
+    free = available_memory()
+    if model.device.type == "meta":
+        coming = sum(one.numel() for one in model.parameters())
+        free -= memory_plan.weights_as_served(coming, config.quantization)
+    return memory_plan.cpu_kv_room(config.cache.cpu_gib, max(0, free))
 
 
 def available_memory() -> int:

@@ -7,6 +7,8 @@ rows of the step, and applied by one indexed read and one indexed write on the d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +23,31 @@ FORCED_SHIFT = 10_000.0
 which bans the whole vocabulary still has a distribution."""
 
 _FIRST_CAPACITY = 64
+
+
+class Penalties(Protocol):
+    """What a row's logits lose: `TokenCounts` now, or as they were in a `Snapshot`."""
+
+    @property
+    def token_ids(self) -> Tensor:
+        """Distinct tokens that a penalty may touch, int64 [K]."""
+
+    @property
+    def factors(self) -> Tensor:
+        """The repetition penalty of each of `token_ids`, float32 [K]."""
+
+    @property
+    def subtrahends(self) -> Tensor:
+        """What presence and frequency take from each of `token_ids`, float32 [K]."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Penalties at one moment; see `Penalties`."""
+
+    token_ids: Tensor
+    factors: Tensor
+    subtrahends: Tensor
 
 
 class BiasTable:
@@ -63,12 +90,31 @@ class TokenCounts:
         if len(output_token_ids) < self._seen:
             self._reset()
         for token_id in output_token_ids[self._seen :]:
-            slot = self._slots.setdefault(token_id, len(self._slots))
-            if slot == len(self._ids):
-                self._grow()
-            self._ids[slot] = token_id
-            self._counts[slot] += 1
+            self._add(token_id)
         self._seen = len(output_token_ids)
+
+    def after(self, drafted: Sequence[int]) -> Snapshot:
+        """The penalties as if `drafted` had been generated, too; nothing is counted for good."""
+        for token_id in drafted:
+            self._add(token_id)
+        snapshot = Snapshot(self.token_ids.clone(), self.factors, self.subtrahends)
+        for token_id in reversed(drafted):
+            self._take_back(token_id)
+        return snapshot
+
+    def _add(self, token_id: int) -> None:
+        slot = self._slots.setdefault(token_id, len(self._slots))
+        if slot == len(self._ids):
+            self._grow()
+        self._ids[slot] = token_id
+        self._counts[slot] += 1
+
+    def _take_back(self, token_id: int) -> None:
+        """Undo the latest `_add`; a slot that it made goes, too."""
+        slot = self._slots[token_id]
+        self._counts[slot] -= 1
+        if not self._counts[slot] and slot >= len(self._prompt):
+            del self._slots[token_id]
 
     def _grow(self) -> None:
         self._ids = torch.cat([self._ids, torch.zeros_like(self._ids)])
@@ -101,7 +147,7 @@ def apply_bias(logits: Tensor, tables: Sequence[tuple[int, BiasTable]]) -> None:
     logits[rows, columns] += shifts
 
 
-def apply_penalties(logits: Tensor, tables: Sequence[tuple[int, TokenCounts]]) -> None:
+def apply_penalties(logits: Tensor, tables: Sequence[tuple[int, Penalties]]) -> None:
     """Lower in `logits` [B, V], in place, what each (row, counts) has seen already.
 
     Repetition divides positive and multiplies negative logits; then frequency times the count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from serving.sampling.penalties import BiasTable, TokenCounts
 from serving.sampling_params import SamplingParams
@@ -31,14 +31,22 @@ class SequenceSampling:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRow:
-    """One row of logits: whose it is, and the tokens which that sequence has generated so far."""
+class SampleRow(NamedTuple):
+    """One row of logits: whose it is, and the tokens which that sequence has generated so far.
+
+    `drafted` are guessed tokens behind them, which this row takes to be true.
+    """
 
     state: SequenceSampling
     output_token_ids: Sequence[int]
+    drafted: Sequence[int] = ()
 
     @property
     def params(self) -> SamplingParams:
         """The request's settings."""
         return self.state.params
+
+    @property
+    def position(self) -> int:
+        """Of the token that the row chooses, in the output."""
+        return len(self.output_token_ids) + len(self.drafted)

@@ -13,8 +13,9 @@ class StepBudget:
 
     Attributes:
         tokens: that it may still compute; never exceeded.
-        scored: prompt positions that it may still score, each by a row of logits as wide as the
-            vocabulary. Exceeded by one for each sequence at most, so that none starves.
+        scored: prompt positions that it may still score and tokens that it may still draft, each
+            by a row of logits as wide as the vocabulary. Exceeded by one scored position for each
+            sequence at most, so that none starves.
     """
 
     tokens: int
@@ -23,4 +24,4 @@ class StepBudget:
     def spend(self, chunk: ScheduledChunk) -> None:
         """Take off what `chunk` costs."""
         self.tokens -= len(chunk.token_ids)
-        self.scored -= len(chunk.scored)
+        self.scored -= len(chunk.scored) + len(chunk.drafted)

@@ -20,6 +20,11 @@ class WaitingQueue:
     def __iter__(self) -> Iterator[Sequence]:
         return iter(self._by_id.values())
 
+    @property
+    def first(self) -> Sequence | None:
+        """The one that waits longest; None if nobody does."""
+        return next(iter(self._by_id.values()), None)
+
     def push_back(self, sequence: Sequence) -> None:
         """A new arrival."""
         self._by_id[sequence.request_id] = sequence

@@ -2,7 +2,8 @@
 
 There is no prefill phase and no decode phase. A new prompt, a chunk of a long one, the rest after
 a prefix hit, a decoding sequence's one token and a preempted sequence's recomputation are all
-`num_uncomputed` tokens that want to be computed:
+`num_uncomputed` tokens that want to be computed. Drafted tokens ride along behind a decoding
+sequence's one token; those that came true are computed by then (`Drafts.confirm`).
 
     1. running sequences first, in the order of their admission;
     2. where blocks run out, the youngest running one is preempted (its blocks are released but
@@ -20,10 +21,14 @@ from serving.kv_cache.block_pool import KVBlock, require
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import EngineRequest, FinishReason, KVUsage
 from serving.scheduler.budget import StepBudget
+from serving.scheduler.drafts import Drafts
 from serving.scheduler.output import ScheduledChunk, SchedulerOutput
 from serving.scheduler.prefix_holdback import PrefixHoldback
 from serving.scheduler.queue import WaitingQueue
 from serving.scheduler.sequence import Sequence, SequenceState
+from serving.speculative.drafter import Drafter
+
+NOTHING = range(0)
 
 
 class Scheduler:
@@ -33,9 +38,11 @@ class Scheduler:
         cache: the block bookkeeping.
         max_num_seqs: sequences in one step at most.
         token_budget: tokens in one step at most.
-        long_prefill_share: share of the budget one prompt may take while others run, so that a
-            long prompt does not stall their decoding.
-        score_budget: prompt positions whose log-probabilities one step computes, see `StepBudget`.
+        long_prefill_share: share of the budget that a prompt which does not fit into one step may
+            take while others run, so that it does not stall their decoding.
+        score_budget: rows of logits for scored positions and drafts in one step, see `StepBudget`.
+        drafter: guesses tokens that a step then verifies; None for none.
+        max_model_len: tokens of a sequence at most; 0: as many as the cache holds.
 
     A sequence always fits: the client refuses requests above the cache's capacity, so the oldest
     running one can always be finished by preempting the others. That is why nobody starves.
@@ -47,13 +54,16 @@ class Scheduler:
         *,
         max_num_seqs: int,
         token_budget: int,
-        long_prefill_share: float = 0.75,
+        long_prefill_share: float = 0.15,
         score_budget: int = 256,
+        drafter: Drafter | None = None,
+        max_model_len: int = 0,
     ) -> None:
         self.cache = cache
         self.waiting = WaitingQueue()
         self.running: list[Sequence] = []
         self.num_preemptions = 0
+        self.drafts = Drafts(drafter, cache, max_model_len or cache.num_blocks * cache.block_size)
         self._sequences: dict[str, Sequence] = {}
         self._max_num_seqs = max_num_seqs
         self._token_budget = max(token_budget, max_num_seqs)
@@ -61,6 +71,8 @@ class Scheduler:
         self._score_budget = score_budget
         self._holdback = PrefixHoldback(cache.block_size)
         self._finished_ids: list[str] = []
+        self._blocked: Sequence | None = None  # the first that waits, and found no blocks
+        self._blocked_slack = 0
 
     @property
     def token_budget(self) -> int:
@@ -94,6 +106,7 @@ class Scheduler:
             self.waiting.remove(sequence)
         sequence.state = SequenceState.FINISHED
         self._finished_ids.append(request_id)
+        self.drafts.forget(request_id)
         return sequence
 
     def schedule(self) -> SchedulerOutput:
@@ -110,6 +123,7 @@ class Scheduler:
         """Chunks for running sequences; whether any was preempted."""
         preempted = False
         index = 0
+        draft = self.drafts.pay(len(self.running))
         while index < len(self.running) and budget.tokens > 0:
             sequence = self.running[index]
             spared = len(self.running) - index - 1  # a token for each one behind it
@@ -118,12 +132,20 @@ class Scheduler:
                 preempted = True
                 if self._preempt_youngest() is sequence:
                     return True
-            chunks.append(self._commit(sequence, count))
+            drafted: list[int] = []
+            if draft and sequence.is_decoding:
+                room = min(budget.tokens - spared - 1, budget.scored)
+                drafted = self.drafts.make(sequence, room, len(self.running))
+            chunks.append(self._commit(sequence, count, drafted))
             budget.spend(chunks[-1])
             index += 1
         return preempted
 
     def _admit_waiting(self, chunks: list[ScheduledChunk], budget: StepBudget) -> None:
+        if self._blocked is not None:
+            if self._blocked is self.waiting.first and self._slack <= self._blocked_slack:
+                return  # nothing came free since it was looked up
+            self._blocked = None
         for sequence in list(self._admissible()):
             if budget.tokens <= 0 or len(self.running) >= self._max_num_seqs:
                 return
@@ -132,14 +154,29 @@ class Scheduler:
             )
             if self._should_wait(sequence, len(prefix)):
                 continue
-            # A block is left for each running one, or the newcomer would be preempted at once.
-            spare = len(self.running)
+            spare = self.cache.pool.num_free - self._slack
             if not self.cache.can_admit(prefix, len(sequence.token_ids), spare):
+                self._blocked, self._blocked_slack = sequence, self._slack
                 return
             self._admit(sequence, prefix)
             count = self._chunk_size(sequence, budget.tokens, budget.scored)
-            chunks.append(self._commit(sequence, count))
+            self.cache.grow(sequence.table, sequence.num_computed + count)
+            chunks.append(self._commit(sequence, count, []))
             budget.spend(chunks[-1])
+
+    @property
+    def _slack(self) -> int:
+        """Free blocks that are nobody's.
+
+        Somebody's are those that running prompts still need, and one for each running sequence,
+        or a newcomer would be preempted at once.
+        """
+        promised = sum(
+            self.cache.blocks_for(len(sequence.token_ids)) - len(sequence.table.blocks)
+            for sequence in self.running
+            if sequence.num_uncomputed > 1
+        )
+        return self.cache.pool.num_free - promised - len(self.running)
 
     def _should_wait(self, sequence: Sequence, num_cached: int) -> bool:
         """Whether another is computing what it needs; one that scores computes it all the same."""
@@ -158,13 +195,13 @@ class Scheduler:
         return oldest
 
     def _admit(self, sequence: Sequence, prefix: list[KVBlock]) -> None:
-        """Start a sequence with the blocks of all its present tokens: one contiguous run."""
+        """Start a sequence with what is cached of it; blocks for the rest come chunk by chunk."""
         self.cache.adopt_prefix(sequence.table, prefix)
-        self.cache.grow(sequence.table, len(sequence.token_ids))
         self.waiting.remove(sequence)
         self.running.append(sequence)
         sequence.state = SequenceState.RUNNING
         sequence.num_computed = len(prefix) * self.cache.block_size
+        sequence.is_long = sequence.num_uncomputed > self._token_budget
         if sequence.admitted_at is None:
             sequence.admitted_at = time.monotonic()
             sequence.cached_tokens = sequence.num_computed
@@ -172,12 +209,15 @@ class Scheduler:
             self._holdback.begin(sequence.request_id, sequence.table.hashes, len(prefix))
 
     def _chunk_size(self, sequence: Sequence, tokens: int, scored: int) -> int:
-        count = min(sequence.num_uncomputed, tokens)
-        if len(self.running) > 1:
+        left = sequence.num_uncomputed
+        if left == 1:
+            return 1
+        count = min(left, tokens)
+        if sequence.is_long and len(self.running) > 1:
             count = min(count, self._long_prefill_chunk)
         return sequence.within_scores(count, scored)
 
-    def _commit(self, sequence: Sequence, count: int) -> ScheduledChunk:
+    def _commit(self, sequence: Sequence, count: int, drafted: list[int]) -> ScheduledChunk:
         """Count `count` tokens as computed and describe them to the runner."""
         start = sequence.num_computed
         end = start + count
@@ -185,18 +225,18 @@ class Scheduler:
         self.cache.register(sequence.table, sequence.token_ids, end)
         if end >= sequence.prompt_len:
             self._holdback.end(sequence.request_id)
-        prompt = sequence.request.prompt_token_ids
-        wants_token = sequence.request.sampling.max_tokens != 0
+        request = sequence.request
         return ScheduledChunk(
-            request_id=sequence.request_id,
-            token_ids=sequence.token_ids[start:end],
+            request_id=request.request_id,
+            token_ids=sequence.token_ids[start:end] + drafted,
             start=start,
             block_ids=sequence.table.block_ids,
-            samples=end == len(sequence.token_ids) and wants_token,
-            sampling=sequence.request.sampling,
-            prompt_token_ids=prompt,
+            samples=end == len(sequence.token_ids) and request.sampling.max_tokens != 0,
+            sampling=request.sampling,
+            prompt_token_ids=request.prompt_token_ids,
             output_token_ids=sequence.output_ids,
-            scored=sequence.score(end),
+            scored=sequence.score(end) if sequence.num_unscored else NOTHING,
+            drafted=tuple(drafted),
         )
 
     def _preempt_youngest(self) -> Sequence:

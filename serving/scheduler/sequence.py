@@ -36,10 +36,12 @@ class Sequence:
     """
 
     __slots__ = (
+        "_num_to_score",
         "admitted_at",
         "arrived_at",
         "cached_tokens",
         "first_token_at",
+        "is_long",
         "num_computed",
         "num_scored",
         "output_ids",
@@ -58,6 +60,9 @@ class Sequence:
         self.output_ids: list[int] = []
         self.num_computed = 0
         self.num_scored = 0
+        self.is_long = False  # more to compute than fits into one step, when it was admitted
+        scores = request.sampling.prompt_logprobs is not None
+        self._num_to_score = self.prompt_len - 1 if scores else 0
         self.table = BlockTable(request.cache_salt, request.label)
         self.state = SequenceState.WAITING
         self.cached_tokens = 0
@@ -77,16 +82,25 @@ class Sequence:
         return len(self.output_ids)
 
     @property
+    def is_decoding(self) -> bool:
+        """Whether all that is left to compute is the token it sampled last."""
+        return len(self.token_ids) - self.num_computed == 1 and bool(self.output_ids)
+
+    @property
     def num_uncomputed(self) -> int:
         """Tokens whose keys and values are not in the cache yet."""
         return len(self.token_ids) - self.num_computed
 
+    def num_wanted(self, max_model_len: int) -> int:
+        """Tokens that it may still generate."""
+        room = max_model_len - len(self.token_ids)
+        wanted = self.request.sampling.max_tokens
+        return room if wanted is None else min(room, wanted - self.num_output)
+
     @property
     def num_unscored(self) -> int:
         """Positions of the prompt whose next token's log-probability is wanted and not told yet."""
-        if self.request.sampling.prompt_logprobs is None:
-            return 0
-        return self.prompt_len - 1 - self.num_scored
+        return self._num_to_score - self.num_scored
 
     @property
     def num_reusable(self) -> int:
@@ -138,29 +152,29 @@ class Sequence:
         return FinishReason.LENGTH if len(self.token_ids) >= max_model_len else None
 
     def delta(
-        self, token: SampledToken | None, prompt_logprobs: list[PositionLogprobs] | None = None
+        self, tokens: list[SampledToken], prompt_logprobs: list[PositionLogprobs] | None = None
     ) -> TokenDelta:
-        """What to tell the client of one more token; the first one brings the timings so far."""
+        """What to tell the client of new tokens; the first ones bring the timings so far."""
         return TokenDelta(
             request_id=self.request_id,
-            token_ids=[] if token is None else [token.token_id],
-            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            token_ids=[token.token_id for token in tokens],
+            logprobs=_logprobs(tokens),
             prompt_logprobs=prompt_logprobs,
             cached_tokens=self.cached_tokens,
-            timings=self.timings() if self.num_output == 1 else None,
+            timings=self.timings() if tokens and self.num_output == len(tokens) else None,
         )
 
     def final_delta(
         self,
         reason: FinishReason,
-        token: SampledToken | None,
+        tokens: list[SampledToken],
         prompt_logprobs: list[PositionLogprobs] | None = None,
     ) -> TokenDelta:
-        """The last word on it, with its last token if it has one."""
+        """The last word on it, with its last tokens if it has any."""
         return TokenDelta(
             request_id=self.request_id,
-            token_ids=[] if token is None else [token.token_id],
-            logprobs=None if token is None or token.logprobs is None else [token.logprobs],
+            token_ids=[token.token_id for token in tokens],
+            logprobs=_logprobs(tokens),
             prompt_logprobs=prompt_logprobs,
             finish_reason=reason,
             cached_tokens=self.cached_tokens,
@@ -179,3 +193,10 @@ class Sequence:
             error_code=GenerationFailed.code,
             error_message=f"the model's step failed ({type(error).__name__}); try again",
         )
+
+
+def _logprobs(tokens: list[SampledToken]) -> list[PositionLogprobs] | None:
+    """Those of the tokens; None unless the request asked for them."""
+    if not tokens or tokens[0].logprobs is None:
+        return None
+    return [token.logprobs for token in tokens if token.logprobs is not None]

@@ -25,7 +25,7 @@ class ByteTokenizer(Tokenizer):
     """
 
     def __init__(self) -> None:
-        self._fast = _build_byte_level()
+        self._use(_build_byte_level())
 
     @property
     def vocab_size(self) -> int:

@@ -30,6 +30,7 @@ from serving.scheduler.output import (
     ScheduledChunk,
     SchedulerOutput,
 )
+from serving.speculative.verify import accept
 
 
 class CacheCorrupted(DeviceLost):
@@ -144,7 +145,7 @@ class FakeRunner:
         read = {chunk.request_id: self._read_back(chunk) for chunk in work.chunks}
         return RunnerOutput(
             sampled={
-                chunk.request_id: SampledToken(read[chunk.request_id][-1].prefix % self.vocab_size)
+                chunk.request_id: self._sample(chunk, read[chunk.request_id])
                 for chunk in work.chunks
                 if chunk.samples
             },
@@ -154,6 +155,11 @@ class FakeRunner:
                 if chunk.scored
             },
         )
+
+    def _sample(self, chunk: ScheduledChunk, read: list[Slot]) -> list[SampledToken]:
+        """The tokens behind the last one and behind the drafted ones that are right."""
+        behind = read[-1 - len(chunk.drafted) :]
+        return accept(chunk.drafted, [SampledToken(it.prefix % self.vocab_size) for it in behind])
 
     def _score(self, chunk: ScheduledChunk, read: list[Slot]) -> list[PositionLogprobs]:
         """Log-probabilities of the tokens behind the scored positions."""
@@ -203,7 +209,8 @@ class FakeRunner:
 
 def _sequence_slots(chunk: ScheduledChunk) -> list[Slot]:
     """What the cache must hold of the chunk's sequence once the step is done."""
-    token_ids = [*chunk.prompt_token_ids, *chunk.output_token_ids][: chunk.end]
+    known = [*chunk.prompt_token_ids, *chunk.output_token_ids, *chunk.drafted]
+    token_ids = known[: chunk.end]
     if not chunk.token_ids or len(token_ids) != chunk.end:
         raise CacheCorrupted(f"{chunk.request_id}: an empty chunk, or one past the sequence's end")
     slots: list[Slot] = []

@@ -60,6 +60,8 @@ def engine(
     backend: str = "paged",
     dtype: str = "auto",
     attention: str = "auto",
+    kernels: str = "auto",
+    quantization: str = "auto",
     cache: dict[str, Any] | None = None,
     **scheduler: Any,
 ) -> tuple[Core, ModelInfo]:
@@ -70,6 +72,8 @@ def engine(
         dtype=dtype,
         device="cpu",
         attention=attention,
+        kernels=kernels,
+        quantization=quantization,
         num_threads=1,
         cache=CacheConfig(**({"num_blocks": 64, "block_size": 16} | (cache or {}))),
         scheduler=SchedulerConfig(**scheduler),

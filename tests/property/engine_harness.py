@@ -5,6 +5,7 @@ taken from the documentation of scheduler and cache, not from their state.
 """
 
 import itertools
+import random
 from dataclasses import dataclass, field
 
 from serving.engine.core import EngineCore
@@ -32,6 +33,7 @@ class Setup:
     long_prefill_share: float = 0.75
     prefix_caching: bool = True
     score_budget: int = 256
+    drafts: int = 0  # tokens of a draft at most
 
     @property
     def max_model_len(self):
@@ -50,6 +52,7 @@ class Asked:
     cached_tokens: int | None = None
     expected: list[int] | None = None
     preemptions: int = 0
+    is_long: bool = False  # more to compute than fits into one step, when it was admitted
 
     @property
     def name(self):
@@ -58,6 +61,33 @@ class Asked:
     @property
     def tokens(self):
         return [*self.request.prompt_token_ids, *self.output]
+
+
+class GuessingDrafter:
+    """Guesses the right tokens, spoils some of them, and counts what it hears of it."""
+
+    def __init__(self, engine, most):
+        self.engine = engine
+        self.most = most
+        self.drafting = set()
+        self._dice = random.Random(0)
+
+    def pays(self, running):
+        return True
+
+    def draft(self, request_id, token_ids, most, running):
+        assert most > 0 and running == len(self.engine.scheduler.running)
+        self.drafting.add(request_id)
+        count = self._dice.randint(0, min(most, self.most))
+        right = self.engine.runner.expected_output(token_ids, count)
+        return [token if self._dice.random() < 0.8 else (token + 1) % VOCAB for token in right]
+
+    def learn(self, request_id, drafted, accepted):
+        assert request_id in self.drafting
+        assert 0 <= accepted <= drafted and drafted > 0
+
+    def forget(self, request_id):
+        self.drafting.discard(request_id)
 
 
 class WatchedEngine:
@@ -74,6 +104,8 @@ class WatchedEngine:
             token_budget=setup.token_budget,
             long_prefill_share=setup.long_prefill_share,
             score_budget=setup.score_budget,
+            drafter=GuessingDrafter(self, setup.drafts) if setup.drafts else None,
+            max_model_len=setup.max_model_len,
         )
         self.runner = FakeRunner(setup.num_blocks, setup.block_size, VOCAB)
         self.core = EngineCore(
@@ -173,6 +205,7 @@ class WatchedEngine:
         assert stats.running + stats.waiting == len(self.live)
         assert stats.running <= self.setup.max_num_seqs
         assert stats.total_blocks == self.setup.num_blocks
+        assert stats.accepted_tokens <= stats.drafted_tokens <= stats.drafts * self.setup.drafts
         self._check_kv_usage()
 
     def _check_kv_usage(self):
@@ -197,8 +230,11 @@ class WatchedEngine:
     def _check_budget(self, work):
         assert work.num_tokens <= self.budget
         assert len(work.chunks) <= self.setup.max_num_seqs
-        scored = sum(len(chunk.scored) for chunk in work.chunks)
+        scored = sum(len(chunk.scored) + len(chunk.drafted) for chunk in work.chunks)
         assert scored <= self.setup.score_budget + len(work.chunks)
+        for chunk in work.chunks:
+            assert len(chunk.drafted) <= self.setup.drafts
+            assert not chunk.drafted or len(chunk.token_ids) == len(chunk.drafted) + 1
         names = [chunk.request_id for chunk in work.chunks]
         assert len(set(names)) == len(names)
 
@@ -218,11 +254,15 @@ class WatchedEngine:
             now_waiting = [sequence.request_id for sequence in self.scheduler.waiting]
             assert now_waiting == preempted + waiting, "they go on before anybody new"
         cap = max(1, int(self.budget * self.setup.long_prefill_share))
+        for chunk in work.chunks:
+            asked = self.live[chunk.request_id]
+            if chunk.request_id in admitted:
+                asked.is_long = len(asked.tokens) - chunk.start > self.budget
         # The first one may have found itself alone: those behind it were admitted after.
-        for chunk in work.chunks[1:]:
-            assert len(chunk.token_ids) <= cap
-        if len(running) > 1 and not preempted:
-            assert len(work.chunks[0].token_ids) <= cap
+        alone = len(running) <= 1 or preempted
+        for chunk in work.chunks[1 if alone else 0 :]:
+            if self.live[chunk.request_id].is_long:
+                assert len(chunk.token_ids) - len(chunk.drafted) <= cap
 
     def _check_fairness(self, work, waiting, admitted):
         """Oldest first; only one whose prefix is being computed just now is overtaken."""

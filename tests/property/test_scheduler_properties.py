@@ -22,6 +22,7 @@ setups = st.builds(
     long_prefill_share=st.sampled_from([0.01, 0.3, 0.75, 1.0]),
     prefix_caching=st.sampled_from([True, True, True, False]),
     score_budget=st.sampled_from([1, 3, 20, 500]),
+    drafts=st.sampled_from([0, 0, 1, 3, 8]),
 )
 prompts = st.builds(
     lambda shared, length, tail: [*SHARED[shared][:length], *tail],
@@ -162,6 +163,7 @@ def test_a_long_day_of_traffic_ends_with_every_block_free(seed):
             token_budget=(8, 24, 64, 64)[seed],
             max_num_seqs=6,
             score_budget=(2, 5, 9, 100)[seed],
+            drafts=(8, 4, 2, 0)[seed],
         )
     )
     for _ in range(800):

@@ -128,14 +128,7 @@ static inline void in_groups(int queries, Work work) {
     int groups = (queries + QUERIES - 1) / QUERIES;
     for (int first = 0; groups > 0; groups--) {
         int size = (queries - first + groups - 1) / groups;
-        switch (size) {
-            case 1: work(std::integral_constant<int, 1>{}, first); break;
-            case 2: work(std::integral_constant<int, 2>{}, first); break;
-            case 3: work(std::integral_constant<int, 3>{}, first); break;
-            case 4: work(std::integral_constant<int, 4>{}, first); break;
-            case 5: work(std::integral_constant<int, 5>{}, first); break;
-            default: work(std::integral_constant<int, 6>{}, first); break;
-        }
+        as_constant<QUERIES>(size, [&](auto constant) { work(constant, first); });
         first += size;
     }
 }

@@ -3,9 +3,12 @@
 //     x -> norm -> qkv -> rope -> cache -> attention -> +x -> norm -> gate, up -> silu * -> down -> +x
 //
 // Every arrow is a phase that all threads share (team.hpp). Buffers are rows of a padded width, a
-// multiple of PANEL, whose padding is zero: no loop has a tail.
+// multiple of PANEL and of GROUP, whose padding is zero: no loop has a tail. Before a product of
+// 8-bit weights its input rows become bytes (quantised.hpp).
+#include <chrono>
+
 #include "attention.hpp"
-#include "gemm.hpp"
+#include "matrix.hpp"
 #include "team.hpp"
 
 namespace {
@@ -13,7 +16,9 @@ namespace {
 constexpr int NORM_ROWS = 4;           // rows of a task in the row-wise phases
 constexpr int ATTENTION_QUERIES = 48;  // query heads x tokens of an attention task
 
-int padded(int n) { return (n + PANEL - 1) / PANEL * PANEL; }
+constexpr int ALIGN = std::max(PANEL, GROUP);
+
+int padded(int n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
 struct Buffer {
     std::vector<float> data;
@@ -26,58 +31,37 @@ struct Buffer {
     float* row(int index) { return data.data() + size_t(index) * width; }
 };
 
-}  // namespace
-
-// The records below are mirrored by ctypes structures in decoder.py.
-extern "C" {
-
-struct KwShape {
-    int32_t hidden, heads, kv_heads, dim, intermediate, vocabulary, rotary, layers, threads;
-    int32_t block_size;
-    float epsilon;
-};
-
-struct KwLayer {
-    const float *input_norm, *post_norm, *q_norm, *k_norm;  // the last two may be null
-    const float *qkv, *qkv_bias, *output, *output_bias, *gate_up, *down;
-    float *keys, *values;
-    float scale;
-    int32_t window;
-};
-
-struct KwBatch {
-    int32_t rows, sequences, samples;
-    const float *embeddings;                        // [rows, hidden]
-    const float *cosine, *sine;                     // [rows, rotary]
-    const int64_t *slots;                           // [rows]
-    const int32_t *first, *count, *cached, *table;  // [sequences]; table: offset into tables
-    const int32_t *tables;
-    const int32_t *sample_rows;                     // [samples]
-    float *logits;                                  // [samples, vocabulary]
-};
-
-}
-
-namespace {
+// Where a step's time goes; named in library.py.
+enum Phase { ROWS_PHASE, QKV_PHASE, ATTENTION_PHASE, OUTPUT_PHASE, MLP_PHASE, HEAD_PHASE, PHASES };
 
 class Decoder {
   public:
-    Decoder(const KwShape& shape, const KwLayer* layers, const float* norm, const float* head)
-        : shape_(shape), layers_(layers, layers + shape.layers), norm_(norm), team_(shape.threads) {
-        head_ = Packed{head, nullptr, shape.vocabulary, shape.hidden};
-    }
+    Decoder(const KwShape& shape, const KwLayer* layers, const float* norm, const KwMatrix& head,
+            const KwMatrix& embeddings)
+        : shape_(shape),
+          layers_(layers, layers + shape.layers),
+          norm_(norm),
+          head_{head, shape.vocabulary, shape.hidden},
+          embeddings_{embeddings, shape.vocabulary, shape.hidden},
+          team_(shape.threads) {}
+
+    // Seconds of each phase are added to `seconds` [PHASES] from now on; null for no clock.
+    void time(double* seconds) { seconds_ = seconds; }
 
     void forward(const KwBatch& batch) {
         batch_ = &batch;
         resize();
-        team_.run([this] {
+        last_ = std::chrono::steady_clock::now();
+        team_.run([this](int thread) {
             embed();
-            for (const KwLayer& layer : layers_) block(layer);
-            sample();
+            for (const KwLayer& layer : layers_) block(layer, thread);
+            sample(thread);
         });
     }
 
   private:
+    using Clock = std::chrono::steady_clock;
+
     void resize() {
         int rows = batch_->rows;
         x_.resize(rows, shape_.hidden);
@@ -85,11 +69,20 @@ class Decoder {
         qkv_.resize(rows, (shape_.heads + 2 * shape_.kv_heads) * shape_.dim);
         attended_.resize(rows, shape_.heads * shape_.dim);
         inner_.resize(rows, shape_.intermediate + WIDTH);
+        bytes_.resize(rows, std::max({shape_.hidden, shape_.heads * shape_.dim, shape_.intermediate}));
         tasks_.clear();
         const int most = std::max(1, ATTENTION_QUERIES / (shape_.heads / shape_.kv_heads));
         for (int s = 0; s < batch_->sequences; s++)
             for (int from = 0; from < batch_->count[s]; from += most)
                 tasks_.push_back({s, from, std::min(most, batch_->count[s] - from)});
+    }
+
+    // The phases since the last mark were `phase`.
+    void mark(Phase phase, int thread) {
+        if (seconds_ == nullptr || thread != 0) return;
+        Clock::time_point now = Clock::now();
+        seconds_[phase] += std::chrono::duration<double>(now - last_).count();
+        last_ = now;
     }
 
     template <class Work>
@@ -102,8 +95,7 @@ class Decoder {
 
     void embed() {
         rows(batch_->rows, [&](int row) {
-            const float* from = batch_->embeddings + size_t(row) * shape_.hidden;
-            std::copy(from, from + shape_.hidden, x_.row(row));
+            embeddings_.column(int(batch_->ids[row]), x_.row(row));
             std::fill(x_.row(row) + shape_.hidden, x_.row(row) + x_.width, 0.0f);
         });
     }
@@ -116,57 +108,74 @@ class Decoder {
             store(out + i, load(in + i) * inverse * load(weight + i));
     }
 
-    void block(const KwLayer& layer) {
+    void block(const KwLayer& layer, int thread) {
         int heads = shape_.heads, kv = shape_.kv_heads, dim = shape_.dim;
-        norm_rows(layer.input_norm);
-        product(normed_, {layer.qkv, layer.qkv_bias, (heads + 2 * kv) * dim, shape_.hidden}, qkv_);
+        norm_rows(layer.input_norm, layer.qkv);
+        mark(ROWS_PHASE, thread);
+        product({layer.qkv, (heads + 2 * kv) * dim, shape_.hidden});
+        mark(QKV_PHASE, thread);
         rows(batch_->rows, [&](int row) { rotate_and_keep(layer, row); });
+        mark(ROWS_PHASE, thread);
         attention(layer);
-        add_product(attended_, {layer.output, layer.output_bias, shape_.hidden, heads * dim});
-        norm_rows(layer.post_norm);
+        mark(ATTENTION_PHASE, thread);
+        add_product(attended_, {layer.output, shape_.hidden, heads * dim});
+        mark(OUTPUT_PHASE, thread);
+        norm_rows(layer.post_norm, layer.gate_up);
+        mark(ROWS_PHASE, thread);
         gated(layer.gate_up);
-        add_product(inner_, {layer.down, nullptr, shape_.hidden, shape_.intermediate});
+        add_product(inner_, {layer.down, shape_.hidden, shape_.intermediate});
+        mark(MLP_PHASE, thread);
     }
 
-    void norm_rows(const float* weight) {
+    // Rows of x, normalised, in the form that the product by `next` wants.
+    void norm_rows(const float* weight, const KwMatrix& next) {
         rows(batch_->rows, [&](int row) {
             normalise(x_.row(row), weight, shape_.hidden, x_.width, normed_.row(row));
+            if (next.scale) bytes_.quantise(normed_.row(row), shape_.hidden, row);
         });
     }
 
-    void product(Buffer& in, const Packed& by, Buffer& out) {
-        Tiles tiles(by, batch_->rows, team_.size());
+    // emit(row, panel, low, high) for each panel of `rows` rows; bytes are there already.
+    template <class Emit>
+    void each_product(Buffer& in, const Matrix& by, int rows, Emit emit) {
+        size_t bytes = by.in_bytes() ? size_t(by.k) : by.k * sizeof(float);
+        Tiles tiles((by.n + PANEL - 1) / PANEL, bytes, rows, team_.size());
         team_.each(tiles.tasks(), [&](int task) {
-            tiles.task(task, in.row(0), in.width, by, [&](int row, int panel, Vec low, Vec high) {
-                float* to = out.row(row) + size_t(panel) * PANEL;
-                store(to, low);
-                store(to + WIDTH, high);
+            tiles.task(task, [&](int first, int end, int panel) {
+                auto kept = [&](int row, Vec low, Vec high) { emit(row, panel, low, high); };
+                if (by.in_bytes())
+                    multiply(bytes_, first, end, by.bytes(), panel, kept);
+                else
+                    multiply(in.row(0), in.width, first, end, by.floats(), panel, kept);
             });
         });
     }
 
-    void add_product(Buffer& in, const Packed& by) {
-        Tiles tiles(by, batch_->rows, team_.size());
-        team_.each(tiles.tasks(), [&](int task) {
-            tiles.task(task, in.row(0), in.width, by, [&](int row, int panel, Vec low, Vec high) {
-                float* to = x_.row(row) + size_t(panel) * PANEL;
-                store(to, load(to) + low);
-                store(to + WIDTH, load(to + WIDTH) + high);
-            });
+    void product(const Matrix& by) {
+        each_product(normed_, by, batch_->rows, [&](int row, int panel, Vec low, Vec high) {
+            float* to = qkv_.row(row) + size_t(panel) * PANEL;
+            store(to, low);
+            store(to + WIDTH, high);
+        });
+    }
+
+    void add_product(Buffer& in, const Matrix& by) {
+        if (by.in_bytes())
+            rows(batch_->rows, [&](int row) { bytes_.quantise(in.row(row), by.k, row); });
+        each_product(in, by, batch_->rows, [&](int row, int panel, Vec low, Vec high) {
+            float* to = x_.row(row) + size_t(panel) * PANEL;
+            store(to, load(to) + low);
+            store(to + WIDTH, load(to + WIDTH) + high);
         });
     }
 
     // A panel holds WIDTH gates and the WIDTH ups beside them.
-    void gated(const float* weight) {
+    void gated(const KwMatrix& weight) {
         int panels = (shape_.intermediate + WIDTH - 1) / WIDTH;
-        Packed by{weight, nullptr, panels * PANEL, shape_.hidden};
-        Tiles tiles(by, batch_->rows, team_.size());
-        team_.each(tiles.tasks(), [&](int task) {
-            tiles.task(task, normed_.row(0), normed_.width, by,
-                       [&](int row, int panel, Vec gate, Vec up) {
-                           Vec silu = gate / (1.0f + exp(-gate));
-                           store(inner_.row(row) + size_t(panel) * WIDTH, silu * up);
-                       });
+        Matrix by{weight, panels * PANEL, shape_.hidden};
+        each_product(normed_, by, batch_->rows, [&](int row, int panel, Vec gate, Vec up) {
+            Vec silu = gate / (1.0f + exp(-gate));
+            store(inner_.row(row) + size_t(panel) * WIDTH, silu * up);
         });
     }
 
@@ -218,24 +227,21 @@ class Decoder {
         });
     }
 
-    void sample() {
+    void sample(int thread) {
         int count = batch_->samples, vocabulary = shape_.vocabulary;
         rows(count, [&](int row) {
-            normalise(x_.row(batch_->sample_rows[row]), norm_, shape_.hidden, x_.width,
-                      normed_.row(row));
+            const float* from = x_.row(batch_->sample_rows[row]);
+            normalise(from, norm_, shape_.hidden, x_.width, normed_.row(row));
+            if (head_.in_bytes()) bytes_.quantise(normed_.row(row), shape_.hidden, row);
         });
-        Tiles tiles(head_, count, team_.size());
-        team_.each(tiles.tasks(), [&](int task) {
-            tiles.task(task, normed_.row(0), normed_.width, head_,
-                       [&](int row, int panel, Vec low, Vec high) {
-                           float sums[PANEL];
-                           store(sums, low);
-                           store(sums + WIDTH, high);
-                           int first = panel * PANEL, end = std::min(vocabulary, first + PANEL);
-                           std::copy(sums, sums + end - first,
-                                     batch_->logits + size_t(row) * vocabulary + first);
-                       });
+        each_product(normed_, head_, count, [&](int row, int panel, Vec low, Vec high) {
+            float sums[PANEL];
+            store(sums, low);
+            store(sums + WIDTH, high);
+            int first = panel * PANEL, end = std::min(vocabulary, first + PANEL);
+            std::copy(sums, sums + end - first, batch_->logits + size_t(row) * vocabulary + first);
         });
+        mark(HEAD_PHASE, thread);
     }
 
     struct Task {
@@ -245,11 +251,14 @@ class Decoder {
     const KwShape shape_;
     const std::vector<KwLayer> layers_;
     const float* norm_;
-    Packed head_;
+    const Matrix head_, embeddings_;
     Team team_;
     Buffer x_, normed_, qkv_, attended_, inner_;
+    Bytes bytes_;
     std::vector<Task> tasks_;
     const KwBatch* batch_ = nullptr;
+    double* seconds_ = nullptr;
+    Clock::time_point last_;
 };
 
 }  // namespace
@@ -257,14 +266,19 @@ class Decoder {
 extern "C" {
 
 int kw_width() { return WIDTH; }
+int kw_group() { return GROUP; }
+int kw_offset() { return OFFSET; }
 
 // `weight` [n, k] into panels; `packed` has room for n rounded up to PANEL.
 void kw_pack(const float* weight, int n, int k, float* packed) { pack(weight, n, k, packed); }
 
-Decoder* kw_decoder(
-    const KwShape* shape, const KwLayer* layers, const float* norm, const float* head) {
-    return new Decoder(*shape, layers, norm, head);
+// `embeddings` may be the head itself.
+Decoder* kw_decoder(const KwShape* shape, const KwLayer* layers, const float* norm,
+                    const KwMatrix* head, const KwMatrix* embeddings) {
+    return new Decoder(*shape, layers, norm, *head, *embeddings);
 }
+
+void kw_time(Decoder* decoder, double* seconds) { decoder->time(seconds); }
 
 void kw_forward(Decoder* decoder, const KwBatch* batch) { decoder->forward(*batch); }
 

@@ -15,7 +15,8 @@
 #include "simd.hpp"
 
 constexpr int PANEL = 2 * WIDTH;
-constexpr int ROWS = 6;  // 6 x 2 sums, 2 weights, 1 input: 15 of 16 registers
+// Rows x 2 sums, 2 weights, 1 input: 15 of 16 registers, or 27 of the 32 of AVX-512.
+constexpr int ROWS = WIDTH == 16 ? 12 : 6;
 
 struct Packed {
     const float* weight;  // [panels, k, PANEL]
@@ -34,12 +35,12 @@ static inline void pack(const float* weight, int n, int k, float* packed) {
                 *packed = first + column < n ? weight[size_t(first + column) * k + i] : 0.0f;
 }
 
-// One group of rows against one panel; `emit(row, low, high)` takes each row's sums. PREFETCH is
-// a template's, since a branch in the loop costs a third of its speed.
-template <int M, bool PREFETCH, class Emit>
-static inline void group(
+// One group of rows against one panel. PREFETCH is a template's, since a branch in the loop costs
+// a third of its speed.
+template <int M, bool PREFETCH>
+static void group(
     const float* in, int stride, const float* panel, int k, const float* bias, const char* ahead,
-    Emit emit) {
+    Vec (*sums)[2]) {
     constexpr size_t STEP = PANEL * sizeof(float);
     Vec low[M], high[M];
     for (int m = 0; m < M; m++) {
@@ -52,17 +53,21 @@ static inline void group(
             ahead += STEP;
         }
         Vec first = load(panel), second = load(panel + WIDTH);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int m = 0; m < M; m++) {
             Vec value = broadcast(in[size_t(m) * stride + i]);
             low[m] += value * first;
             high[m] += value * second;
         }
     }
-    for (int m = 0; m < M; m++) emit(m, low[m], high[m]);
+    for (int m = 0; m < M; m++) {
+        sums[m][0] = low[m];
+        sums[m][1] = high[m];
+    }
 }
 
-// Rows [first, end) of `in` against one panel. Groups are of nearly equal size.
+// Rows [first, end) of `in` against one panel; `emit(row, low, high)` takes each row's sums.
+// Groups are of nearly equal size.
 template <class Emit>
 static inline void multiply(
     const float* in, int stride, int first, int end, const Packed& by, int panel, Emit emit) {
@@ -74,18 +79,14 @@ static inline void multiply(
     for (; groups > 0; groups--) {
         int rows = (end - first + groups - 1) / groups;
         const float* from = in + size_t(first) * stride;
-        auto shifted = [&](int m, Vec low, Vec high) { emit(first + m, low, high); };
-        switch (rows) {
-#define CASE(M)                                                                          \
-    case M:                                                                              \
-        if (prefetch)                                                                    \
-            group<M, true>(from, stride, by.panel(panel), by.k, bias, ahead, shifted);   \
-        else                                                                             \
-            group<M, false>(from, stride, by.panel(panel), by.k, bias, ahead, shifted);  \
-        break;
-            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-#undef CASE
-        }
+        Vec sums[ROWS][2];
+        as_constant<ROWS>(rows, [&](auto size) {
+            if (prefetch)
+                group<size(), true>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
+            else
+                group<size(), false>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
+        });
+        for (int m = 0; m < rows; m++) emit(first + m, sums[m][0], sums[m][1]);
         prefetch = false;
         first += rows;
     }
@@ -95,9 +96,10 @@ static inline void multiply(
 struct Tiles {
     int panels, run, runs, rows, block, blocks;
 
-    Tiles(const Packed& by, int rows_in, int threads) : panels(by.panels()), rows(rows_in) {
-        constexpr int CACHED_FLOATS = 64 * 1024;
-        block = std::max(ROWS, CACHED_FLOATS / by.k / ROWS * ROWS);
+    // `bytes`: of one row of the inputs.
+    Tiles(int panels_in, size_t bytes, int rows_in, int threads) : panels(panels_in), rows(rows_in) {
+        constexpr size_t CACHED_BYTES = 256 * 1024;
+        block = std::max(ROWS, int(CACHED_BYTES / bytes) / ROWS * ROWS);
         if (rows <= 2 * block) block = std::max(1, rows);
         blocks = (rows + block - 1) / block;
         run = std::max(1, panels / (threads * 8));
@@ -106,12 +108,11 @@ struct Tiles {
 
     int tasks() const { return runs * blocks; }
 
-    template <class Emit>
-    void task(int index, const float* in, int stride, const Packed& by, Emit emit) const {
+    // Calls each(first row, end row, panel) for the panels of a task.
+    template <class Each>
+    void task(int index, Each each) const {
         int first = index / runs * block, end = std::min(rows, first + block);
         int begin = index % runs * run, stop = std::min(panels, begin + run);
-        for (int panel = begin; panel < stop; panel++)
-            multiply(in, stride, first, end, by, panel,
-                     [&](int row, Vec low, Vec high) { emit(row, panel, low, high); });
+        for (int panel = begin; panel < stop; panel++) each(first, end, panel);
     }
 };

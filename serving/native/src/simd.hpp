@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__AVX512F__)
 constexpr int WIDTH = 16;
@@ -24,6 +25,26 @@ static inline void store(float* to, Vec value) { std::memcpy(to, &value, sizeof 
 
 // value - 0 is value for every float, -0 among them, so that the compiler may leave it out.
 static inline Vec broadcast(float value) { return value - Vec{}; }
+
+static inline IntVec load_ints(const void* from) {
+    IntVec value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+// To the nearest integer, for numbers below 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
+static inline IntVec nearest(Vec value) {
+    const Vec magic = broadcast(12582912.0f);
+    return __builtin_convertvector((value + magic) - magic, IntVec);
+}
+
+// Calls work(integral_constant<value>), for a value of 1 to MOST: a loop of fixed length inside.
+template <int MOST, class Work>
+static inline void as_constant(int value, Work work) {
+    if constexpr (MOST > 1)
+        if (value < MOST) return as_constant<MOST - 1>(value, work);
+    work(std::integral_constant<int, MOST>{});
+}
 
 static inline float sum(Vec value) {
     float total = 0;

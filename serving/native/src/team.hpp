@@ -27,7 +27,7 @@ static inline void relax() {
 class Team {
   public:
     explicit Team(int size) : size_(size) {
-        for (int i = 1; i < size; i++) threads_.emplace_back([this] { serve(); });
+        for (int i = 1; i < size; i++) threads_.emplace_back([this, i] { serve(i); });
     }
 
     ~Team() {
@@ -41,8 +41,8 @@ class Team {
 
     int size() const { return size_; }
 
-    // Run `work` on every thread of the team, the caller's among them.
-    void run(const std::function<void()>& work) {
+    // Run `work(number)` on every thread of the team; the caller's is number 0.
+    void run(const std::function<void(int)>& work) {
         if (size_ > 1) {
             std::lock_guard<std::mutex> hold(mutex_);
             work_ = &work;
@@ -50,7 +50,7 @@ class Team {
             generation_++;
         }
         wake_.notify_all();
-        work();
+        work(0);
         for (int spins = 0; running_.load(std::memory_order_acquire) > 0; spins++) pause(spins);
     }
 
@@ -85,10 +85,10 @@ class Team {
         }
     }
 
-    void serve() {
+    void serve(int number) {
         long seen = 0;
         for (;;) {
-            const std::function<void()>* work;
+            const std::function<void(int)>* work;
             {
                 std::unique_lock<std::mutex> hold(mutex_);
                 wake_.wait(hold, [&] { return leaving_ || generation_ != seen; });
@@ -96,7 +96,7 @@ class Team {
                 seen = generation_;
                 work = work_;
             }
-            (*work)();
+            (*work)(number);
             running_.fetch_sub(1, std::memory_order_release);
         }
     }
@@ -105,7 +105,7 @@ class Team {
     std::vector<std::thread> threads_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    const std::function<void()>* work_ = nullptr;
+    const std::function<void(int)>* work_ = nullptr;
     long generation_ = 0;
     bool leaving_ = false;
     alignas(64) std::atomic<int> running_{0};

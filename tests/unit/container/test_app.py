@@ -241,6 +241,8 @@ def test_metrics_have_our_names_and_the_dashboards(client_of: AppClient) -> None
         assert samples[f"{prefix}num_requests_running"] == 0
         assert samples[f"{prefix}num_requests_waiting"] == 0
         assert samples[f"{prefix}gpu_cache_usage_perc"] == 0
+        for name in ("drafts", "draft_tokens", "accepted_tokens"):
+            assert samples[f"{prefix}spec_decode_num_{name}_total"] == 0
     assert samples["keepwarm:requests_totalstop/invocations"] == 1
     assert samples["keepwarm:requests_totalinvalid_request/invocations"] == 1
     assert samples["keepwarm:ready"] == 1

@@ -6,7 +6,10 @@ import logging
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
+from serving.errors import ConfigError
 from serving.native import library
 from serving.native.compiler import CannotCompile
 from serving.native.model import NativeModel
@@ -64,3 +67,41 @@ def test_kernels_that_compute_wrongly_are_not_used_and_the_weights_are_loaded_ag
     with caplog.at_level(logging.WARNING):
         answers(zoo["native_llama"].folder, zoo, "cpu")
     assert "the compiled kernels are not used" in caplog.text
+
+
+def test_eight_bits_are_used_where_they_are_asked_for(zoo: Zoo) -> None:
+    _, info = engine(zoo["native_llama"].folder, quantization="int8")
+    assert info.backend == "native-int8"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("gpt2", {}, "GPT2LMHeadModel is not one of LlamaForCausalLM"),
+        ("native_llama", {"kernels": "torch"}, "KEEPWARM_KERNELS or KEEPWARM_ATTENTION names"),
+        ("native_llama", {"attention": "cpu"}, "KEEPWARM_KERNELS or KEEPWARM_ATTENTION names"),
+        ("native_llama", {"cache": {"block_size": 5, "num_blocks": 64}}, "not a multiple of 16"),
+    ],
+)
+def test_eight_bits_that_nothing_computes_end_the_start_with_a_way_out(
+    zoo: Zoo, name: str, settings: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{reason}.*set KEEPWARM_QUANTIZATION=none"):
+        engine(zoo[name].folder, quantization="int8", **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["forgets", "shifts", "is nan"])
+def test_wrong_kernels_are_found_in_eight_bits_too(
+    zoo: Zoo, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(NativeModel):
+        def forward(self, *args: object) -> Tensor:  # type: ignore[override]
+            logits = super().forward(*args)  # type: ignore[arg-type]
+            if how == "forgets":
+                for values in self._values:
+                    values.zero_()
+            return {"shifts": logits.roll(1, -1), "is nan": logits * torch.nan}.get(how, logits)
+
+    monkeypatch.setattr(binding, "NativeModel", Wrong)
+    with pytest.raises(ConfigError, match=r"answers differently.*KEEPWARM_QUANTIZATION=none"):
+        engine(zoo["native_llama"].folder, quantization="int8")

@@ -225,3 +225,24 @@ def test_a_long_stop_string_of_repetitions_costs_no_more_than_its_length() -> No
     shown = watcher.feed("a" * 40_000)
 
     assert len(shown) == 20_000
+
+
+@FEW
+@given(context=TEXTS, text=TEXTS)
+def test_a_piece_is_the_same_after_any_text_or_there_is_none(
+    any_tokenizer: Tokenizer, context: str, text: str
+) -> None:
+    before = any_tokenizer.encode(context)
+    assume(REPLACEMENT not in any_tokenizer.decode(before))
+    for token_id in any_tokenizer.encode(text):
+        piece = any_tokenizer.piece(token_id)
+        if piece:
+            whole = any_tokenizer.decode([*before, token_id])
+            assert whole == any_tokenizer.decode(before) + piece
+
+
+def test_most_tokens_of_a_byte_level_tokenizer_have_a_piece(real_tokenizer: Tokenizer) -> None:
+    ids = real_tokenizer.encode("The quick brown fox jumps over the lazy dog.\n")
+    assert "".join(map(real_tokenizer.piece, ids)) == real_tokenizer.decode(ids)
+    (end,) = real_tokenizer.encode("<|im_end|>")
+    assert real_tokenizer.piece(end) == ""

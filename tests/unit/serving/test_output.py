@@ -383,3 +383,33 @@ def test_a_stop_string_cuts_the_text_where_it_first_occurs(
     answer = run.assembler.answer_token_ids
     prompt_ids = run.assembler.prompt_token_ids
     assert before.startswith(decode_continuation(any_tokenizer, prompt_ids, answer))
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), text=st.text(alphabet="ab \U00010348", max_size=30))
+def test_how_many_tokens_a_step_gave_changes_nothing(
+    tokenizer: Tokenizer, data: st.DataObject, text: str
+) -> None:
+    """A step that verified a draft gives several; one of them may complete a stop string."""
+    ids = tokenizer.encode(text)
+    params: dict[str, Any] = {"stop": data.draw(st.sampled_from([(), ("ab",), ("b a", "aa")]))}
+    one_by_one, in_groups = Run(tokenizer, logprobs=0, **params), Run(tokenizer, **params)
+    one_by_one.feed([*ids, one_by_one.eos], FinishReason.STOP)
+    left = [*ids, in_groups.eos]
+    while left:
+        count = data.draw(st.integers(1, len(left)))
+        group, left = left[:count], left[count:]
+        reason = None if left else FinishReason.STOP
+        delta = TokenDelta(request_id="r1", token_ids=group, finish_reason=reason)
+        output = in_groups.assembler.feed(delta)
+        if output is not None:
+            in_groups.outputs.append(output)
+    assert in_groups.text == one_by_one.text
+    assert in_groups.ids == one_by_one.ids
+    answers = [run.assembler.answer_token_ids for run in (in_groups, one_by_one)]
+    assert answers[0] == answers[1]
+    last, expected = in_groups.assembler.final, one_by_one.assembler.final
+    assert last is not None and expected is not None
+    assert (last.usage, last.finish_reason) == (expected.usage, expected.finish_reason)

@@ -129,3 +129,35 @@ def test_small_biases_are_added_and_unknown_ids_do_nothing() -> None:
     apply_bias(logits, [(1, BiasTable({3: 2.5, 9: -99.0, VOCAB: 5.0, 10**12: 5.0}))])
 
     torch.testing.assert_close(logits, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(penalties=PENALTIES, prompt=TOKENS, outputs=TOKENS, drafted=TOKENS)
+def test_drafted_tokens_count_for_their_own_row_and_for_no_other(
+    penalties: dict[str, Any], prompt: list[int], outputs: list[int], drafted: list[int]
+) -> None:
+    """Rows behind 0, 1, 2, ... drafted tokens are those of as many generated ones."""
+    params = SamplingParams(temperature=0.0, logprobs=0, **penalties)
+    drafted = drafted[:6]
+    state = SequenceSampling(params, prompt)
+    rows = [SampleRow(state, outputs, drafted[:count]) for count in range(len(drafted) + 1)]
+    logits = some_logits(len(rows))
+
+    together = Sampler().sample(logits, rows)
+    backwards = Sampler().sample(logits.flip(0), rows[::-1])[::-1]
+
+    for count, row in enumerate(logits):
+        fresh = SequenceSampling(params, prompt)
+        alone = SampleRow(fresh, [*outputs, *drafted[:count]])
+        expected = Sampler().sample(row[None], [alone])
+        assert [together[count]] == [backwards[count]] == expected
+
+
+@pytest.mark.parametrize("drafted", [0, 1, 5])
+def test_a_seeded_draw_depends_on_the_position_alone(drafted: int) -> None:
+    state = SequenceSampling(SamplingParams(seed=4), [0])
+    logits = some_logits(1)
+    outputs = list(range(9))
+    row = SampleRow(state, outputs[: 9 - drafted], outputs[9 - drafted :])
+    whole = SampleRow(state, outputs)
+    assert Sampler().sample(logits, [row]) == Sampler().sample(logits, [whole])

@@ -1,9 +1,12 @@
 """The scheduler's promises: one budget a step, chunks, fairness, preemption, leaving."""
 
+import random
+
 import pytest
 
-from serving.request import FinishReason
-from tests.unit.serving.small_engine import SmallEngine, prompt_of
+from serving.request import FinishReason, SampledToken
+from serving.scheduler.output import RunnerOutput
+from tests.unit.serving.small_engine import VOCAB, SmallEngine, prompt_of
 
 
 class TestOneRule:
@@ -72,6 +75,13 @@ class TestLongPrompts:
         engine.add("short", prompt_of(3, 3))
         assert engine.step() == {"first": 1, "long": 12, "short": 3}
 
+    def test_a_prompt_that_fits_into_one_step_takes_what_it_needs(self):
+        engine = SmallEngine(budget=16, share=0.25)
+        engine.add("first", prompt_of(4, 1), max_tokens=9)
+        engine.step()
+        engine.add("short", prompt_of(14, 2))
+        assert engine.step() == {"first": 1, "short": 14}
+
     @pytest.mark.parametrize("share", [0.01, 0.25, 0.75, 1.0])
     def test_everybody_who_runs_gets_a_token_in_every_step(self, share):
         engine = SmallEngine(budget=6, max_num_seqs=5, share=share)
@@ -82,7 +92,7 @@ class TestLongPrompts:
             assert running <= set(engine.step())
 
     def test_a_tiny_share_still_moves_on(self):
-        engine = SmallEngine(budget=4, share=0.001)
+        engine = SmallEngine(budget=4, share=0.001, max_num_seqs=4)
         engine.add("a", prompt_of(6, 1))
         engine.add("b", prompt_of(6, 2))
         engine.run()
@@ -148,6 +158,46 @@ class TestPreemption:
         assert engine.step() == {"a": 1}
         engine.run()
         assert engine.scheduler.num_preemptions == 0
+
+    def test_a_request_that_found_no_blocks_is_looked_up_again_when_some_came_free(self, engine):
+        """The head of a long queue would else cost a look-up of its whole prompt in every step."""
+        lookups = []
+        find_prefix = engine.cache.find_prefix
+        engine.cache.find_prefix = lambda *args: lookups.append(1) or find_prefix(*args)
+        engine.add("runs", prompt_of(14, 1), max_tokens=9)
+        engine.add("waits", prompt_of(24, 2), max_tokens=1)
+        steps = engine.run()
+        assert len(steps) == 10
+        assert 2 < len(lookups) < 6
+        assert engine.outputs["waits"] == engine.runner.expected_output(prompt_of(24, 2), 1)
+
+
+class TestWaste:
+    def test_of_64_sequences_slots_less_than_4_percent_hold_no_token(self):
+        """In no step, those in which long prompts are computed among them."""
+        dice = random.Random(1)
+        engine = SmallEngine(num_blocks=4000, block_size=16, budget=256, max_num_seqs=64, share=0.2)
+        shares = []
+        for number in range(120):
+            prompt = dice.choices(range(VOCAB), k=dice.randint(200, 600))
+            engine.add(f"r{number}", prompt, max_tokens=dice.randint(150, 220))
+        engine.core._runner = Parrot()
+        while engine.core.has_work:
+            engine.core.step()
+            running = engine.scheduler.running
+            if len(running) == 64:
+                held = 16 * sum(len(sequence.table.blocks) for sequence in running)
+                shares.append(1 - sum(sequence.num_computed for sequence in running) / held)
+        assert len(shares) > 20
+        assert max(shares) < 0.04
+
+
+class Parrot:
+    """A runner that says one token only, at no cost."""
+
+    def execute(self, work):
+        sampled = {chunk.request_id: [SampledToken(1)] for chunk in work.chunks if chunk.samples}
+        return RunnerOutput(sampled=sampled)
 
 
 class TestLeaving:

@@ -56,6 +56,19 @@ def test_without_settings_a_quarter_of_free_memory_but_four_gibibytes_at_most(
     assert sizing.choose_num_blocks(settings(), SPEC, 16, model()) == 4 * 2**30 // (16 * TOKEN)
 
 
+@pytest.mark.parametrize(("quantization", "parameter"), [("auto", 4), ("int8", 65 / 64)])
+def test_weights_that_are_still_to_come_are_not_free_memory(
+    monkeypatch: pytest.MonkeyPatch, quantization: str, parameter: float
+) -> None:
+    monkeypatch.setattr(sizing, "available_memory", lambda: 8 * 2**30)
+    count = 2**30
+    coming = Mock(device=torch.device("meta"), config=model().config)
+    coming.parameters.return_value = [torch.empty(count, device="meta")]
+    config = EngineConfig(quantization=quantization)
+    room = (8 - parameter) * 2**30 / 4
+    assert sizing.choose_num_blocks(config, SPEC, 16, coming) == int(room) // (16 * TOKEN)
+
+
 def test_a_tiny_model_does_not_get_more_blocks_than_its_sessions_can_fill() -> None:
     spec = CacheSpec((LayerSpec(1, 4, 4, 1),), element_bytes=4)
     two_at_once = settings({"cpu_gib": 4.0}, max_num_seqs=2)

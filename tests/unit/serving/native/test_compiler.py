@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.native import compiler
+from serving.native import cache_folder, compiler
 from serving.native.compiler import CannotCompile, library_path
 
 FAKE = """#!/bin/sh
@@ -88,7 +88,7 @@ def test_a_failing_compiler_is_quoted_and_leaves_nothing(
 def test_a_folder_that_others_may_write_to_is_not_trusted(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiler.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr(cache_folder.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     planted = library_path(env)
     planted.write_text("planted")
     planted.parent.chmod(0o777)
@@ -100,6 +100,6 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(
 def test_a_home_that_cannot_be_written_gives_way_to_a_temporary_folder(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiler.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr(cache_folder.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     (tmp_path / "home").write_text("a file where the folder should be")
     assert library_path(env).parent.parent == tmp_path / "tmp"

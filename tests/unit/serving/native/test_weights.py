@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from serving.native.weights import NotOfTheFamily, check_family, interleave
+from serving.native.pack import interleave
+from serving.native.weights import NotOfTheFamily, check_family
 from serving.runner.probe import probe
 from tests.parity.models import CONFIGS, NATIVE, random_model
 

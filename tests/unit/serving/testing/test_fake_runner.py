@@ -32,7 +32,7 @@ def runner():
 
 def execute(runner, *chunks):
     sampled = runner.execute(SchedulerOutput(chunks=list(chunks))).sampled
-    return {name: token.token_id for name, token in sampled.items()}
+    return {name: tokens[0].token_id for name, tokens in sampled.items()}
 
 
 class TestOutputs:

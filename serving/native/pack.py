@@ -1,0 +1,99 @@
+"""Weights in the layouts of the kernels: floats as they are (gemm.hpp) or bytes (quantised.hpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from serving.native import library
+
+QUAD = 4
+"""Bytes of neighbouring inputs that lie side by side, as in quantised.hpp."""
+
+SLICE = 4096
+"""Outputs that are quantised at a time: a whole number of panels, and little memory."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A packed weight [n, k].
+
+    Attributes:
+        weight: float32 [panels, k, columns], or int8 [panels, k / 4, columns, 4].
+        scale: of each output, where the weight is bytes.
+        bias: of each output; None for none where the weight is floats.
+    """
+
+    weight: Tensor
+    scale: Tensor | None = None
+    bias: Tensor | None = None
+
+    def record(self) -> library.Matrix:
+        """Its addresses, as the kernels take them; the tensors must outlive it."""
+        tensors = {"weight": self.weight, "scale": self.scale, "bias": self.bias}
+        return library.Matrix(**{name: library.address(one) for name, one in tensors.items()})
+
+
+def pack(
+    weights: Sequence[Tensor], bias: Tensor | None = None, *, in_bytes: bool = False
+) -> Matrix:
+    """Weights [n_i, k], stacked, for a product."""
+    plain = [part.detach().float() for part in weights]
+    weight = (plain[0] if len(plain) == 1 else torch.cat(plain)).contiguous()
+    if in_bytes:
+        parts = [
+            pack_bytes(weight[first : first + SLICE]) for first in range(0, len(weight), SLICE)
+        ]
+        packed, scale = (torch.cat(side) for side in zip(*parts, strict=True))
+        # A sum that may or may not go on is fused or not, as the compiler likes: it always does.
+        return Matrix(packed, scale, torch.zeros_like(scale) if bias is None else bias)
+    rows, inputs = weight.shape
+    packed = torch.empty(-(-rows // panel_width()), inputs, panel_width())
+    library.load().kw_pack(library.address(weight), rows, inputs, library.address(packed))
+    return Matrix(packed, None, bias)
+
+
+def pack_bytes(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight [n, k] as bytes with a scale for each output, its largest value being 127.
+
+    Returns:
+        int8 [panels, k / 4, columns, 4] and float32 [panels * columns].
+    """
+    lib = library.load()
+    weight = nn.functional.pad(weight, (0, -weight.shape[1] % lib.kw_group()))
+    weight = _rows_padded(weight)
+    scale = weight.abs().amax(dim=1) / 127
+    divisor = torch.where(scale > 0, scale, 1)
+    whole = (weight / divisor[:, None]).round_().to(torch.int8)
+    if lib.kw_offset():
+        whole ^= -128  # adds 128 to a byte that is read as unsigned
+    quads = whole.view(torch.int32).view(-1, panel_width(), weight.shape[1] // QUAD)
+    packed = quads.transpose(1, 2).contiguous().view(torch.int8)
+    return packed.view(*quads.shape[::2], panel_width(), QUAD), scale
+
+
+def interleave(gate: Tensor, up: Tensor) -> Tensor:
+    """Rows of both by turns of one vector, so that a panel holds a gate and its up."""
+    width = library.load().kw_width()
+    missing = -len(gate) % width
+    sides = [nn.functional.pad(side.detach(), (0, 0, 0, missing)) for side in (gate, up)]
+    groups = [side.view(-1, width, side.shape[1]) for side in sides]
+    return torch.stack(groups, dim=1).flatten(0, 2)
+
+
+def pad(vector: Tensor) -> Tensor:
+    """A float32 copy as long as the kernels' rows are, filled up with zeros."""
+    whole = max(panel_width(), library.load().kw_group())
+    return nn.functional.pad(vector.detach().float(), (0, -len(vector) % whole)).contiguous()
+
+
+def panel_width() -> int:
+    """Outputs of a panel."""
+    return 2 * int(library.load().kw_width())
+
+
+def _rows_padded(weight: Tensor) -> Tensor:
+    return nn.functional.pad(weight, (0, 0, 0, -len(weight) % panel_width()))

@@ -1,0 +1,32 @@
+// A weight of either kind: floats or bytes.
+#pragma once
+#include "gemm.hpp"
+#include "quantised.hpp"
+#include "records.hpp"
+
+// A packed weight and what is known of its shape.
+struct Matrix {
+    KwMatrix of;
+    int n, k;
+
+    bool in_bytes() const { return of.scale != nullptr; }
+    Packed floats() const { return {static_cast<const float*>(of.weight), of.bias, n, k}; }
+    PackedBytes bytes() const {
+        return {static_cast<const int8_t*>(of.weight), of.scale, of.bias, n, groups_of(k)};
+    }
+
+    // The weights of one output, as an embedding: tied output heads keep no other copy.
+    void column(int index, float* out) const {
+        int panel = index / PANEL, column = index % PANEL;
+        if (in_bytes()) {
+            const int8_t* from = bytes().panel(panel) + column * QUAD;
+            for (int i = 0; i < k; i++) {
+                int8_t value = from[size_t(i / QUAD) * BYTE_STEP + i % QUAD];
+                out[i] = int8_t(value ^ OFFSET) * of.scale[index];
+            }
+        } else {
+            const float* from = floats().panel(panel) + column;
+            for (int i = 0; i < k; i++) out[i] = from[size_t(i) * PANEL];
+        }
+    }
+};

@@ -1,0 +1,1 @@
+"""Guesses tokens that the next step verifies: several tokens for the price of one step."""

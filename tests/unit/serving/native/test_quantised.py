@@ -1,0 +1,153 @@
+"""8-bit weights and inputs: the arithmetic that was meant, and the same bits in any company."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from serving.native import library
+from serving.native.model import NativeModel
+from serving.native.pack import pack, pack_bytes
+from serving.native.weights import take_weights
+from serving.runner.probe import probe
+from serving.sampling_params import SamplingParams
+from serving.scheduler.output import ScheduledChunk
+from tests.parity.models import CONFIGS, VOCABULARY, random_model
+
+BLOCK, LENGTH = 16, 90
+MODELS = ("native_llama", "native_qwen3")
+
+
+def native(name: str) -> NativeModel:
+    model = random_model(CONFIGS[name]())
+    spec = probe(model, torch.float32).spec
+    weights = take_weights(model, in_bytes=True)
+    return NativeModel(model, spec, num_blocks=32, block_size=BLOCK, weights=weights)
+
+
+def tokens(seed: int, count: int = LENGTH) -> list[int]:
+    rng = random.Random(seed)
+    return [rng.randrange(VOCABULARY) for _ in range(count)]
+
+
+def chunk(name: str, ids: list[int], start: int, end: int, first_block: int) -> ScheduledChunk:
+    return ScheduledChunk(
+        request_id=name,
+        token_ids=ids[start:end],
+        start=start,
+        block_ids=list(range(first_block, first_block + -(-len(ids) // BLOCK))),
+        samples=True,
+        sampling=SamplingParams(),
+        prompt_token_ids=ids,
+        output_token_ids=[],
+    )
+
+
+def in_chunks(model: NativeModel, ids: list[int], cuts: list[int], first_block: int = 0) -> Tensor:
+    parts = [
+        model.forward([chunk("a", ids, start, end, first_block)], list(range(end - start)))
+        for start, end in itertools.pairwise([0, *cuts, len(ids)])
+    ]
+    return torch.cat(parts)
+
+
+def by_row(weight: Tensor) -> Tensor:
+    """Rounded to 255 values a row."""
+    scale = weight.abs().amax(dim=1, keepdim=True) / 127
+    return (weight / scale).round() * scale
+
+
+def by_group(rows: Tensor) -> Tensor:
+    """Rounded to 255 values a group of inputs."""
+    group = library.load().kw_group()
+    groups = nn.functional.pad(rows, (0, -rows.shape[-1] % group)).unflatten(-1, (-1, group))
+    scale = groups.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30) / 127
+    return ((groups / scale).round() * scale).flatten(-2)[..., : rows.shape[-1]]
+
+
+@torch.no_grad()
+def imitate(model: Any) -> None:
+    """Let transformers' modules compute with the numbers that 8 bits can hold."""
+    embeddings = model.model.embed_tokens
+    embeddings.weight.copy_(by_row(embeddings.weight))
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.copy_(by_row(module.weight))
+            module.register_forward_pre_hook(lambda _, inputs: (by_group(inputs[0]),))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@torch.inference_mode()
+def test_logits_are_those_of_a_model_with_rounded_weights_and_inputs(width: int, name: str) -> None:
+    ids = tokens(1)
+    model = random_model(CONFIGS[name]())
+    imitate(model)
+    expected = model(torch.tensor([ids])).logits[0]
+    apart = (in_chunks(native(name), ids, [40, 41]) - expected).abs().amax(dim=1)
+    # An input that lies between two values to the last bit may be rounded either way: from there
+    # on logits differ by what one such step makes, and elsewhere by nothing.
+    assert apart.min() < 1e-5 * expected.std()
+    assert apart.median() < 0.06 * expected.std()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_chunk_boundary_does_not_change_a_bit(width: int, name: str) -> None:
+    model, ids = native(name), tokens(2)
+    whole = in_chunks(model, ids, [])
+    for cuts in ([1, 2, 3, 50], [64], list(range(5, LENGTH, 7)), list(range(70, LENGTH))):
+        assert torch.equal(in_chunks(model, ids, cuts, 8), whole)
+
+
+def test_company_in_the_batch_does_not_change_a_bit(width: int) -> None:
+    model, ids = native("native_llama"), tokens(3)
+    alone = in_chunks(model, ids, [60])
+    for others in (1, 4, 9):
+        company = [chunk(f"o{i}", tokens(50 + i, 7 + i), 0, 7 + i, 8 + i) for i in range(others)]
+        row = sum(len(one.token_ids) for one in company)
+        batch = [*company, chunk("a", ids, 60, LENGTH, 0)]
+        logits = model.forward(batch, list(range(row, row + LENGTH - 60)))
+        assert torch.equal(logits, alone[60:])
+
+
+def test_the_number_of_threads_does_not_change_a_bit(width: int) -> None:
+    results = []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        results.append(in_chunks(native("native_llama"), tokens(4), [33]))
+    torch.set_num_threads(1)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_every_row_uses_all_values_and_an_empty_one_divides_by_nothing(width: int) -> None:
+    weight = torch.randn(5, 40)
+    weight[3] = 0
+    packed, scale = pack_bytes(weight)
+    whole = (packed ^ -128 if library.load().kw_offset() else packed).to(torch.int32)
+    rows = whole.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)[:5, :40]
+    highest = rows.abs().amax(dim=1)
+    assert highest.tolist() == [127, 127, 127, 0, 127]
+    assert torch.allclose(rows * scale[:5, None], weight, atol=float(scale.max()) / 2 + 1e-6)
+
+
+def test_many_outputs_are_quantised_slice_by_slice_to_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weight = torch.randn(300, 64)
+    whole = pack([weight], in_bytes=True)
+    monkeypatch.setattr("serving.native.pack.SLICE", 64)
+    sliced = pack([weight], in_bytes=True)
+    assert torch.equal(whole.weight, sliced.weight)
+    assert whole.scale is not None
+    assert sliced.scale is not None
+    assert torch.equal(whole.scale, sliced.scale)
+
+
+def test_bytes_take_a_quarter_of_the_memory() -> None:
+    weight = torch.randn(256, 512)
+    assert pack([weight], in_bytes=True).weight.nbytes * 4 == pack([weight]).weight.nbytes
