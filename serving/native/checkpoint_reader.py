@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class MissingTensor(Exception):
@@ -14,21 +17,21 @@ class MissingTensor(Exception):
 
 
 class CheckpointReader:
-    """The tensors of a folder's *.safetensors, by name.
+    """The tensors of a folder's safetensors, by name: of the files that transformers would read.
 
     A file is mapped for as long as a tensor of it lives: mapped pages count as memory in use.
 
     Raises:
-        MissingTensor: a file is not of safetensors.
+        MissingTensor: a file or their index cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, Path] = {}
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in _files_of(folder):
             try:
                 with safe_open(path, framework="pt") as file:
                     self._files.update(dict.fromkeys(file.keys(), path))
-            except SafetensorError as error:
+            except (OSError, SafetensorError) as error:
                 raise MissingTensor(f"{path} cannot be read: {error}") from error
 
     def has(self, name: str) -> bool:
@@ -59,3 +62,17 @@ class CheckpointReader:
             with safe_open(path, framework="pt") as file:
                 tensors.update({name: file.get_tensor(name).float() for name in wanted})
         return tensors
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The whole model's file, else those of the index: shards of an older save may lie beside."""
+    if (folder / WHOLE).is_file():
+        return [folder / WHOLE]
+    index = folder / INDEX
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return [folder / name for name in sorted(names)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MissingTensor(f"{index} cannot be read: {error}") from error

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from serving.native.compiler import library_path
+from serving.native.compiler import CannotCompile, library_path
 
 # Addresses are plain numbers here: the tensors they come from are kept alive by their owner.
 Fields = list[tuple[str, Any]]
@@ -84,9 +84,13 @@ def load(path: Path | None = None) -> ctypes.CDLL:
     """The library, compiled first if need be.
 
     Raises:
-        CannotCompile: see `library_path`.
+        CannotCompile: see `library_path`; or the system does not load what was compiled.
     """
-    library = ctypes.CDLL(str(path or library_path()))
+    path = path or library_path()
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:  # a folder that nothing may be run from, say
+        raise CannotCompile(f"the compiled kernels cannot be loaded: {error}") from error
     for size in (library.kw_width, library.kw_group, library.kw_offset):
         size.restype = c_int
     library.kw_pack.argtypes = [c_void_p, c_int, c_int, c_void_p]

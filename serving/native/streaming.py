@@ -38,6 +38,8 @@ class Streaming:
     def __init__(self, model: PreTrainedModel, reader: CheckpointReader, *, in_bytes: bool) -> None:
         self._model: Any = model
         self._in_bytes = in_bytes
+        if not model.config.tie_word_embeddings:
+            reader.file_of(f"{HEAD}.weight")  # one that is lost is no tied one
         self._tied = not reader.has(f"{HEAD}.weight")
         self._embeddings: Matrix | None = None
         decoder = self._model.model

@@ -24,4 +24,4 @@ class StepBudget:
     def spend(self, chunk: ScheduledChunk) -> None:
         """Take off what `chunk` costs."""
         self.tokens -= len(chunk.token_ids)
-        self.scored -= len(chunk.scored) + len(chunk.drafted)
+        self.scored -= len(chunk.scored)

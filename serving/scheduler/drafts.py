@@ -29,13 +29,14 @@ class Drafts:
         """Whether anybody should draft in a step of `running` sequences."""
         return self._drafter is not None and self._drafter.pays(running)
 
-    def make(self, sequence: Sequence, room: int, running: int) -> list[int]:
+    def make(self, sequence: Sequence, room: int, running: int, spare: int) -> list[int]:
         """Guess what follows a decoding sequence's one token, and hold blocks for it.
 
         Args:
             sequence: its blocks hold its own tokens already.
             room: tokens at most.
-            running: sequences in the step; each keeps a block of what is free.
+            running: sequences in the step.
+            spare: free blocks that are nobody's.
         """
         most = min(room, sequence.num_wanted(self._max_model_len) - 1)
         if self._drafter is None or most <= 0:
@@ -43,7 +44,7 @@ class Drafts:
         drafted = self._drafter.draft(sequence.request_id, sequence.token_ids, most, running)
         end = len(sequence.token_ids) + len(drafted)
         new_blocks = self._cache.blocks_for(end) - len(sequence.table.blocks)
-        if new_blocks > 0 and new_blocks + running > self._cache.pool.num_free:
+        if new_blocks > max(0, spare):
             return []
         self._cache.grow(sequence.table, end)
         return drafted

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from serving.kv_cache.block_pool import KVBlock, require
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import EngineRequest, FinishReason, KVUsage
@@ -116,6 +118,7 @@ class Scheduler:
         preempted = self._schedule_running(chunks, budget)
         if not preempted:
             self._admit_waiting(chunks, budget)
+            self._add_drafts(chunks, budget)
         finished, self._finished_ids = self._finished_ids, []
         return SchedulerOutput(chunks=chunks, finished_ids=finished)
 
@@ -123,7 +126,6 @@ class Scheduler:
         """Chunks for running sequences; whether any was preempted."""
         preempted = False
         index = 0
-        draft = self.drafts.pay(len(self.running))
         while index < len(self.running) and budget.tokens > 0:
             sequence = self.running[index]
             spared = len(self.running) - index - 1  # a token for each one behind it
@@ -132,11 +134,7 @@ class Scheduler:
                 preempted = True
                 if self._preempt_youngest() is sequence:
                     return True
-            drafted: list[int] = []
-            if draft and sequence.is_decoding:
-                room = min(budget.tokens - spared - 1, budget.scored)
-                drafted = self.drafts.make(sequence, room, len(self.running))
-            chunks.append(self._commit(sequence, count, drafted))
+            chunks.append(self._commit(sequence, count))
             budget.spend(chunks[-1])
             index += 1
         return preempted
@@ -161,8 +159,26 @@ class Scheduler:
             self._admit(sequence, prefix)
             count = self._chunk_size(sequence, budget.tokens, budget.scored)
             self.cache.grow(sequence.table, sequence.num_computed + count)
-            chunks.append(self._commit(sequence, count, []))
+            chunks.append(self._commit(sequence, count))
             budget.spend(chunks[-1])
+
+    def _add_drafts(self, chunks: list[ScheduledChunk], budget: StepBudget) -> None:
+        """Lengthen decoding sequences' chunks by guesses, out of what the step has left."""
+        if not self.drafts.pay(len(self.running)):
+            return
+        for place, chunk in enumerate(chunks):
+            room = min(budget.tokens, budget.scored)
+            if room <= 0:
+                return
+            if len(chunk.token_ids) > 1 or not (chunk.samples and chunk.output_token_ids):
+                continue
+            sequence = self._sequences[chunk.request_id]
+            drafted = self.drafts.make(sequence, room, len(self.running), self._slack)
+            if drafted:
+                longer = [*chunk.token_ids, *drafted]
+                chunks[place] = replace(chunk, token_ids=longer, drafted=tuple(drafted))
+                budget.tokens -= len(drafted)
+                budget.scored -= len(drafted)
 
     @property
     def _slack(self) -> int:
@@ -217,7 +233,7 @@ class Scheduler:
             count = min(count, self._long_prefill_chunk)
         return sequence.within_scores(count, scored)
 
-    def _commit(self, sequence: Sequence, count: int, drafted: list[int]) -> ScheduledChunk:
+    def _commit(self, sequence: Sequence, count: int) -> ScheduledChunk:
         """Count `count` tokens as computed and describe them to the runner."""
         start = sequence.num_computed
         end = start + count
@@ -228,7 +244,7 @@ class Scheduler:
         request = sequence.request
         return ScheduledChunk(
             request_id=request.request_id,
-            token_ids=sequence.token_ids[start:end] + drafted,
+            token_ids=sequence.token_ids[start:end],
             start=start,
             block_ids=sequence.table.block_ids,
             samples=end == len(sequence.token_ids) and request.sampling.max_tokens != 0,
@@ -236,7 +252,6 @@ class Scheduler:
             prompt_token_ids=request.prompt_token_ids,
             output_token_ids=sequence.output_ids,
             scored=sequence.score(end) if sequence.num_unscored else NOTHING,
-            drafted=tuple(drafted),
         )
 
     def _preempt_youngest(self) -> Sequence:

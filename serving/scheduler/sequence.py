@@ -82,11 +82,6 @@ class Sequence:
         return len(self.output_ids)
 
     @property
-    def is_decoding(self) -> bool:
-        """Whether all that is left to compute is the token it sampled last."""
-        return len(self.token_ids) - self.num_computed == 1 and bool(self.output_ids)
-
-    @property
     def num_uncomputed(self) -> int:
         """Tokens whose keys and values are not in the cache yet."""
         return len(self.token_ids) - self.num_computed

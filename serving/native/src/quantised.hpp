@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #if defined(__AVX2__)
@@ -84,17 +85,20 @@ struct Bytes {
 
     // Keep k numbers, padded with zeros to a whole number of groups, as row `row`.
     void quantise(const float* in, int k, int row) {
+        const Vec unbounded = broadcast(std::numeric_limits<float>::infinity());
         for (int g = 0, groups = groups_of(k); g < groups; g++) {
             size_t at = size_t(row) * groups + g;
             const float* values = in + size_t(g) * GROUP;
             Vec highest = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
                 Vec value = load(values + i), size = value < -value ? -value : value;
+                size = size < unbounded ? size : unbounded;  // NaN too: its scale spoils the row
                 highest = size > highest ? size : highest;
             }
             float peak = 0;
             for (int i = 0; i < WIDTH; i++) peak = std::max(peak, highest[i]);
-            float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+            // A group this near to nothing counts as nothing: its inverse would not be a number.
+            float inverse = peak > 1e-30f ? 127.0f / peak : 0.0f;
             IntVec total = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
                 IntVec whole = nearest(load(values + i) * inverse);

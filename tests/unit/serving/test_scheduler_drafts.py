@@ -162,6 +162,13 @@ class TestTheBudget:
             step = engine.step()
             assert sum(step.values()) <= 8 and len(step) == 4
 
+    def test_no_guess_takes_a_token_of_a_prompt(self):
+        engine, _ = drafting_engine(budget=16, max_num_seqs=4, most=8)
+        engine.add("a", prompt_of(2), max_tokens=60)
+        engine.step()
+        engine.add("b", prompt_of(16, 1), max_tokens=1)
+        assert engine.step() == {"a": 1, "b": 15}
+
     def test_the_rows_of_logits_are_bounded_as_those_of_scores_are(self):
         cache = KVCacheManager(100, 4)
         runner = FakeRunner(100, 4, VOCAB)

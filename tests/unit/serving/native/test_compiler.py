@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.native import cache_folder, compiler
+from serving.native import cache_folder, compiler, library
 from serving.native.compiler import CannotCompile, library_path
 
 FAKE = """#!/bin/sh
@@ -103,3 +103,10 @@ def test_a_home_that_cannot_be_written_gives_way_to_a_temporary_folder(
     monkeypatch.setattr(cache_folder.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     (tmp_path / "home").write_text("a file where the folder should be")
     assert library_path(env).parent.parent == tmp_path / "tmp"
+
+
+def test_a_library_that_the_system_does_not_load_counts_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.so"
+    path.write_text("not a library")
+    with pytest.raises(CannotCompile, match=r"cannot be loaded: .*kernels\.so"):
+        library.load(path)

@@ -135,6 +135,13 @@ def test_every_row_uses_all_values_and_an_empty_one_divides_by_nothing(width: in
     assert torch.allclose(rows * scale[:5, None], weight, atol=float(scale.max()) / 2 + 1e-6)
 
 
+@pytest.mark.parametrize("spoilt", [torch.nan, torch.inf])
+def test_what_is_not_a_finite_number_does_not_pass_for_one(width: int, spoilt: float) -> None:
+    model = native("native_llama")
+    model._weights.layers[1].input_norm[5] = spoilt
+    assert in_chunks(model, tokens(1), []).isnan().all()
+
+
 def test_many_outputs_are_quantised_slice_by_slice_to_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

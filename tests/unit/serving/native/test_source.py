@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig
 
@@ -118,12 +120,39 @@ def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
         CheckpointReader(folder).read(["model.layers.9.mlp.up_proj.weight"])
 
 
+def test_shards_of_an_older_save_are_not_read(tmp_path: Path) -> None:
+    new, old = tmp_path / "model-00001-of-00001.safetensors", tmp_path / "zz-older.safetensors"
+    save_file({"weight": torch.ones(2)}, new)
+    save_file({"weight": torch.zeros(2)}, old)
+    index = {"metadata": {}, "weight_map": {"weight": new.name}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert CheckpointReader(tmp_path).read(["weight"])["weight"].tolist() == [1, 1]
+    save_file({"weight": torch.full((2,), 2.0)}, tmp_path / "model.safetensors")
+    assert CheckpointReader(tmp_path).read(["weight"])["weight"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "{}", '{"weight_map": {"weight": "gone.safetensors"}}']
+)
+def test_an_index_that_cannot_be_followed_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(MissingTensor, match="cannot be read"):
+        CheckpointReader(tmp_path)
+
+
 def test_a_checkpoint_that_lacks_one_is_told_before_anything_runs(tmp_path: Path) -> None:
     folder = saved(tmp_path, "native_llama")
     config = CONFIGS["native_llama"]()
     config.num_hidden_layers = 5
     config.save_pretrained(folder)
     with pytest.raises(MissingTensor, match=r"no tensor model\.layers\.3\."):
+        packed(folder, in_bytes=True, forward=never)
+
+
+def test_a_lost_output_head_is_not_taken_for_a_tied_one(tmp_path: Path) -> None:
+    folder = saved(tmp_path, "native_llama", tied=True)
+    CONFIGS["native_llama"]().save_pretrained(folder)
+    with pytest.raises(MissingTensor, match=r"no tensor lm_head\.weight"):
         packed(folder, in_bytes=True, forward=never)
 
 

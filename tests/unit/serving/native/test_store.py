@@ -107,6 +107,16 @@ def test_another_checkpoint_is_kept_elsewhere(checkpoint: Path) -> None:
     assert len({before, changed, path_of(checkpoint)}) == 3
 
 
+def test_another_checkpoint_of_the_same_size_and_time_is_kept_elsewhere(checkpoint: Path) -> None:
+    weights = checkpoint / "model.safetensors"
+    paths = set()
+    for content in (b"weights", b"changed"):
+        weights.write_bytes(content)
+        os.utime(weights, ns=(1, 1))
+        paths.add(path_of(checkpoint))
+    assert len(paths) == 2
+
+
 def test_another_version_of_transformers_has_other_logits(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
