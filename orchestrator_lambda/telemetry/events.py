@@ -117,12 +117,10 @@ def turn_ended(
         | _costs(prices, model, tokens)
         | {
             "trace_id": _code(trace_id),
-            "gen_ai.response.finish_reasons": [_code(finish_reason)] if finish_reason else None,
-            "error.type": _code(error_code),
-            "keepwarm.outcome": outcome if outcome in OUTCOMES else "error",
             "keepwarm.degraded": degraded,
             "keepwarm.cache.class": _class(previous, receipt, rewritten),
         }
+        | _ending(outcome, finish_reason, error_code)
     )
 
 
@@ -178,6 +176,14 @@ def _turn(answer_seq: int) -> Event:
 
 def _model(model: str) -> Event:
     return {"gen_ai.request.model": _code(model)}
+
+
+def _ending(outcome: str, finish_reason: str | None, error_code: str | None) -> Event:
+    return {
+        "gen_ai.response.finish_reasons": [_code(finish_reason)] if finish_reason else None,
+        "error.type": _code(error_code),
+        "keepwarm.outcome": outcome if outcome in OUTCOMES else "error",
+    }
 
 
 def _tokens(receipt: Mapping[str, Any], output_tokens: int | None) -> Event:
