@@ -1,7 +1,7 @@
-"""Measure what 8 bits cost in quality: perplexity of the shipped text, in fp32 and quantised.
+"""Measure what fewer bits cost in quality: perplexity of the shipped text in each precision.
 
     python -m benchmarks.perplexity                 all passages of pipelines/evaluation/sample
-    python -m benchmarks.perplexity --most 1.02     exits with 1 if int8 is above 1.02 of fp32
+    python -m benchmarks.perplexity --most 1.02     exits with 1 if one is above 1.02 of float32
 
 The engine itself is asked, by the log-probabilities of a prompt's tokens.
 """
@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.precisions import SETTINGS
 from cli.default_model import default_model_folder
 from pipelines.evaluation.sample import FOLDER
 from serving.config import CacheConfig, EngineConfig, SchedulerConfig
@@ -21,8 +22,6 @@ from serving.engine.core import Core
 from serving.request import EngineRequest
 from serving.sampling_params import SamplingParams
 from serving.tokenizer import Tokenizer
-
-MODES = ("none", "int8")
 
 
 @dataclass(frozen=True)
@@ -46,31 +45,34 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--model", help="model folder (default: the default model)")
-    made.add_argument("--most", type=float, help="the highest ratio of int8 to fp32 that will do")
+    made.add_argument("--most", type=float, help="the highest ratio to float32 that will do")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one line a mode, and the ratio."""
+    """Print one line a precision, with its ratio."""
     options = parser().parse_args(arguments)
     folder = str(options.model or default_model_folder())
     texts = [path.read_text() for path in sorted(FOLDER.glob("*.txt"))]
-    found = {mode: measure(folder, mode, texts) for mode in MODES}
-    for mode, one in found.items():
-        print(f"{mode:>5}  perplexity {one.perplexity:.3f} on {one.tokens} tokens")
-    ratio = found["int8"].perplexity / found["none"].perplexity
-    print(f"int8 / fp32 = {ratio:.4f}")
-    return int(options.most is not None and ratio > options.most)
+    ratios: list[float] = []
+    plain = None
+    for precision in SETTINGS:
+        found = measure(folder, precision, texts)
+        plain = plain or found
+        ratios.append(found.perplexity / plain.perplexity)
+        shown = f"perplexity {found.perplexity:.3f} on {found.tokens} tokens"
+        print(f"{precision:>8}  {shown}, {ratios[-1]:.4f} of float32's", flush=True)
+    return int(options.most is not None and max(ratios) > options.most)
 
 
-def measure(folder: str, quantization: str, texts: Sequence[str]) -> Surprise:
+def measure(folder: str, precision: str, texts: Sequence[str]) -> Surprise:
     """The surprise of an engine at `texts`, each read alone."""
     core, info = build_core(
         EngineConfig(
             model=folder,
-            quantization=quantization,
             cache=CacheConfig(num_blocks=256),
             scheduler=SchedulerConfig(speculation="off"),
+            **SETTINGS[precision],
         ),
         lambda _: None,
     )

@@ -59,10 +59,10 @@ class SchedulerConfig:
 
     max_num_seqs: int = setting(64, "KEEPWARM_MAX_NUM_SEQS", "sequences in one step at most")
     token_budget: int = setting(
-        0, "KEEPWARM_TOKEN_BUDGET", "tokens in one step at most; 0: 256 on CPU, 8192 on CUDA"
+        0, "KEEPWARM_TOKEN_BUDGET", "tokens in one step at most; 0: 160 on CPU, 8192 on CUDA"
     )
     long_prefill_share: float = setting(
-        0.15,
+        0.25,
         "KEEPWARM_LONG_PREFILL_SHARE",
         "share of the token budget that a prompt longer than the budget may take while others run",
     )
@@ -100,7 +100,11 @@ class EngineConfig:
     """Everything the engine process needs to start."""
 
     model: str = setting("", "KEEPWARM_MODEL", "folder of the checkpoint")
-    dtype: str = setting("auto", "KEEPWARM_DTYPE", "auto: bfloat16 on CUDA, float32 on CPU")
+    dtype: str = setting(
+        "auto",
+        "KEEPWARM_DTYPE",
+        "auto: bfloat16 on CUDA, float32 on CPU; or one of them, or float16",
+    )
     device: str = setting("auto", "KEEPWARM_DEVICE", "auto, cpu, cuda or cuda:N")
     backend: str = setting(
         "paged", "KEEPWARM_BACKEND", "paged, or generate (any model, one request at a time)"
@@ -111,13 +115,13 @@ class EngineConfig:
     kernels: str = setting(
         "auto",
         "KEEPWARM_KERNELS",
-        "on CPU in float32. auto: compiled here where they fit the model, else torch; "
+        "on CPU in float32 or bfloat16. auto: compiled here where they fit the model, else torch; "
         "torch: torch's, weights packed for oneDNN; plain: torch's, weights as loaded",
     )
     quantization: str = setting(
         "auto",
         "KEEPWARM_QUANTIZATION",
-        "int8: weights and activations in 8 bits, on CPU; none: as loaded; "
+        "int8: weights and activations in 8 bits, KV in bfloat16, on CPU; none: as loaded; "
         "auto: none, so that greedy answers are those of generate()",
     )
     num_threads: int = setting(0, "KEEPWARM_NUM_THREADS", "CPU threads of the engine; 0: torch's")

@@ -100,7 +100,7 @@ def block_size_for(setting: int, device_type: str) -> int:
 
 def token_budget_for(setting: int, device_type: str) -> int:
     """Tokens a step: enough to keep the device busy, few enough to keep decoding smooth."""
-    return setting or (8192 if device_type == "cuda" else 256)
+    return setting or (8192 if device_type == "cuda" else 160)
 
 
 def cuda_kv_room(total: int, free: int, activations: int, utilization: float) -> int:
@@ -116,9 +116,9 @@ def cuda_kv_room(total: int, free: int, activations: int, utilization: float) ->
     return max(0, free - reserve - activations)
 
 
-def weights_as_served(parameters: int, quantization: str) -> int:
-    """Bytes of the weights that the CPU kernels read: floats, or bytes with a scale an output."""
-    return parameters + parameters // 64 if quantization == "int8" else 4 * parameters
+def weights_as_served(parameters: int, bits: int) -> int:
+    """Bytes of the weights that the CPU kernels read; those of 8 bits have a scale an output."""
+    return parameters * bits // 8 + (parameters // 64 if bits == 8 else 0)
 
 
 def cpu_kv_room(setting_gib: float, free: int) -> int:

@@ -12,21 +12,28 @@ from benchmarks.client import ServerTarget
 from benchmarks.machine import package_version
 from benchmarks.peers.server import ServerPeer
 from benchmarks.peers.url import served_model
+from benchmarks.precisions import variables
 
 _MODULE = "container.server"
 _MODES: Mapping[str, Mapping[str, str]] = {
     "": {},
-    "int8": {"KEEPWARM_QUANTIZATION": "int8"},
+    "bf16": variables("bfloat16"),
+    "int8": variables("int8"),
     "plain": {"KEEPWARM_SPECULATION": "off"},
 }
-_TITLES = {"": "Keepwarm", "int8": "Keepwarm, int8", "plain": "Keepwarm, no speculation"}
+_TITLES = {
+    "": "Keepwarm, fp32",
+    "bf16": "Keepwarm, bf16",
+    "int8": "Keepwarm, int8",
+    "plain": "Keepwarm, fp32, no speculation",
+}
 
 
 class KeepwarmPeer(ServerPeer):
     """Keepwarm with the settings of the environment (KEEPWARM_...), defaults otherwise.
 
     Args:
-        mode: what is set beside them: `int8` weights, `plain` without speculation.
+        mode: what is set beside them: `bf16` or `int8` weights, `plain` without speculation.
     """
 
     name = "keepwarm"

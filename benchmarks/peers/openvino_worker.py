@@ -38,12 +38,15 @@ class Engine:
     Not by OpenVINO's: ids are then those that every other peer computes.
     """
 
-    def __init__(self, gguf: Path, model: Path) -> None:
+    def __init__(self, gguf: Path, model: Path, arithmetic: str) -> None:
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.cache_size = _KV_GIB
         scheduler.enable_prefix_caching = True
         scheduler.max_num_seqs = 64
-        self.pipeline = openvino_genai.ContinuousBatchingPipeline(str(gguf), scheduler, "CPU")
+        hints = {} if arithmetic == "auto" else {"INFERENCE_PRECISION_HINT": arithmetic}
+        self.pipeline = openvino_genai.ContinuousBatchingPipeline(
+            str(gguf), scheduler, "CPU", hints
+        )
         self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
         source = (model / "chat_template.jinja").read_text(encoding="utf-8")
         self._template = ImmutableSandboxedEnvironment(
@@ -183,6 +186,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gguf", type=Path)
     parser.add_argument("model", type=Path)
+    parser.add_argument("arithmetic", choices=("auto", "f32"))
     options = parser.parse_args()
     replies, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not mix with replies
 
@@ -190,7 +194,7 @@ def main() -> int:
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
-    engine = Engine(options.gguf, options.model)
+    engine = Engine(options.gguf, options.model, options.arithmetic)
     send({"ready": True})
     for line in sys.stdin:
         workload, time_limit_s = job_from_json(line)

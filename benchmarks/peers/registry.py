@@ -19,8 +19,10 @@ from benchmarks.peers.vllm import VllmPeer
 
 PEERS: Mapping[str, Callable[[Path], Peer]] = {
     KeepwarmPeer.name: KeepwarmPeer,
+    "keepwarm-bf16": partial(KeepwarmPeer, mode="bf16"),
     "keepwarm-int8": partial(KeepwarmPeer, mode="int8"),
     "keepwarm-plain": partial(KeepwarmPeer, mode="plain"),
+    "openvino-f16-f32": partial(OpenVinoPeer, kind="f16", arithmetic="f32"),
     "openvino-f16": partial(OpenVinoPeer, kind="f16"),
     "openvino-q8_0": partial(OpenVinoPeer, kind="q8_0"),
     "openvino-q4_1": partial(OpenVinoPeer, kind="q4_1"),
@@ -33,6 +35,8 @@ PEERS: Mapping[str, Callable[[Path], Peer]] = {
 }
 USUAL = (
     "keepwarm",
+    "openvino-f16-f32",
+    "keepwarm-bf16",
     "openvino-f16",
     "keepwarm-int8",
     "openvino-q8_0",

@@ -1,7 +1,7 @@
 """Where one step goes, and the floor under it, measured in one process.
 
     python -m benchmarks.profile                          fp32: steps, then the floor at 1..512 rows
-    python -m benchmarks.profile --quantization int8      the same steps with int8 weights
+    python -m benchmarks.profile --precision int8         the same steps in 8 bits, or in bfloat16
     python -m benchmarks.profile --no-floor               steps alone
 
 Writes <date>-profile.json beside the other results; README tables are what it prints.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe_machine
+from benchmarks.precisions import SETTINGS
 from benchmarks.profile.floor import SIZES, linears_of, measure
 from benchmarks.profile.plot import draw_split
 from benchmarks.profile.steps import PARTS, Engine, StepProfile, summarise
@@ -31,7 +32,7 @@ from serving.runner.loader import load_model
 _RESULTS = Path(__file__).parents[1] / "results"
 _SEQUENCES = 16
 _CONTEXT = 500
-_PREFILL = 256
+_QUESTION, _PREFILL = 64, 160
 _FEW_ROWS = 64  # more of them take long, and vary little
 
 
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--model", type=Path, help="model folder (default: the default model)")
-    add("--quantization", default="none", help="none or int8 (default: %(default)s)")
+    add("--precision", choices=SETTINGS, default="float32", help="(default: %(default)s)")
     add("--steps", type=int, default=15, help="of each kind, for the medians")
     add("--no-floor", action="store_true", help="leave out the linear layers alone")
     add("--output", type=Path, default=_RESULTS, help="folder of the results")
@@ -56,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     folder = options.model or default_model_folder()
     machine = describe_machine()
-    engine = open_engine(folder, options.quantization)
-    profiles = [*decode_and_mixed(engine, options.steps), prefill(engine, options.steps)]
+    engine = open_engine(folder, options.precision)
+    profiles = [*decode_and_question(engine, options.steps), prefill(engine, options.steps)]
     print(split_table(profiles), flush=True)
     floor: dict[int, dict[str, float]] = {}
     if not options.no_floor:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n" + floor_table(floor), flush=True)
     found = {
         "machine": asdict(machine),
-        "quantization": options.quantization,
+        "precision": options.precision,
         "steps": [asdict(profile) for profile in profiles],
         "floor_ms": floor,
     }
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def open_engine(folder: Path, quantization: str) -> Engine:
+def open_engine(folder: Path, precision: str) -> Engine:
     """The engine as it serves, without drafts.
 
     Raises:
@@ -82,8 +83,8 @@ def open_engine(folder: Path, quantization: str) -> Engine:
     """
     config = EngineConfig(
         model=str(folder),
-        quantization=quantization,
         scheduler=SchedulerConfig(speculation="off"),
+        **SETTINGS[precision],
     )
     built, info = build_core(config, lambda phase: None)
     core: Any = built
@@ -93,22 +94,22 @@ def open_engine(folder: Path, quantization: str) -> Engine:
     return Engine(core, core._scheduler, core._runner, model)
 
 
-def decode_and_mixed(engine: Engine, steps: int) -> Iterator[StepProfile]:
-    """Steps of 16 sequences of about 500 tokens; then of 15 and a chunk of a new prompt."""
+def decode_and_question(engine: Engine, steps: int) -> Iterator[StepProfile]:
+    """Steps of 16 sequences of about 500 tokens; then of a question that comes among 15."""
     names = _begin(engine, _SEQUENCES)
     yield summarise("decode", [engine.step() for _ in range(steps)])
     engine.end(names[-1:])
     samples = []
     for number in range(steps):
-        name = engine.add(_prompt(20_000 + number, _PREFILL - _SEQUENCES))
+        name = engine.add(_prompt(20_000 + number, _QUESTION))
         samples.append(engine.step())
         engine.end([name])
     engine.end(names)
-    yield summarise("mixed", samples)
+    yield summarise("question", samples)
 
 
 def prefill(engine: Engine, steps: int) -> StepProfile:
-    """Steps of one prompt's 256 tokens and nothing else."""
+    """Steps of one prompt's 160 tokens and nothing else: all that a step takes."""
     samples = []
     for number in range(steps):
         name = engine.add(_prompt(10_000 + number, _PREFILL))

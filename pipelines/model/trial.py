@@ -49,7 +49,7 @@ def run_trial(config: PretrainedConfig) -> None:
     paged = PagedModel(
         model, probed, ReferenceAttention(), num_blocks=blocks, block_size=BLOCK_SIZE
     )
-    verify.check(paged, model, expected, BLOCK_SIZE)
+    verify.check(paged, model, expected, BLOCK_SIZE, served_in=model.dtype)
 
 
 def shrink(config: PretrainedConfig) -> PretrainedConfig:

@@ -60,7 +60,7 @@ def _compile(compiler: str, target: Path) -> Path:
     handle, unfinished = tempfile.mkstemp(suffix=".so", dir=target.parent)
     os.close(handle)
     try:
-        command = [compiler, *FLAGS, str(SOURCES / "decoder.cpp"), "-o", unfinished]
+        command = [compiler, *FLAGS, str(SOURCES / "library.cpp"), "-o", unfinished]
         made = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_TIME_LIMIT_S
         )

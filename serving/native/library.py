@@ -17,7 +17,7 @@ Fields = list[tuple[str, Any]]
 
 
 PHASES = ("rows", "qkv", "attention", "output", "mlp", "head")
-"""Parts of a step, in the order of decoder.cpp; `rows` is embedding, norms, rotation and cache."""
+"""Parts of a step, in the order of decoder.hpp; `rows` is embedding, norms, rotation and cache."""
 
 
 class Shape(ctypes.Structure):
@@ -36,6 +36,7 @@ class Shape(ctypes.Structure):
             "layers",
             "threads",
             "block_size",
+            "cache_bits",
         )
     ] + [("epsilon", c_float)]
 
@@ -43,7 +44,10 @@ class Shape(ctypes.Structure):
 class Matrix(ctypes.Structure):
     """KwMatrix: addresses of a packed weight, of its scales if it is of bytes, of its bias."""
 
-    _fields_: ClassVar[Fields] = [(name, c_void_p) for name in ("weight", "scale", "bias")]
+    _fields_: ClassVar[Fields] = [
+        *((name, c_void_p) for name in ("weight", "scale", "bias")),
+        ("bits", c_int32),
+    ]
 
 
 class Layer(ctypes.Structure):

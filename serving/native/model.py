@@ -57,8 +57,9 @@ class NativeModel:
         layer = spec.layers[0]
         # Only slots that were written are read, and untouched memory costs nothing.
         shape = (num_blocks, layer.num_kv_heads, block_size * layer.key_dim)
-        self._keys = [torch.empty(shape) for _ in spec.layers]
-        self._values = [torch.empty(shape) for _ in spec.layers]
+        kept_in = self._weights.head.precision.cache_dtype
+        self._keys = [torch.empty(shape, dtype=kept_in) for _ in spec.layers]
+        self._values = [torch.empty(shape, dtype=kept_in) for _ in spec.layers]
         self._seconds: Any = None
         self._handle = self._make_handle(spec)
         self._finalizer = weakref.finalize(self, self._library.kw_free, self._handle)
@@ -134,6 +135,7 @@ class NativeModel:
             layers=len(weights.layers),
             threads=torch.get_num_threads(),
             block_size=self._block_size,
+            cache_bits=8 * self._keys[0].itemsize,
             epsilon=weights.epsilon,
         )
         records = (library.Layer * len(weights.layers))(

@@ -1,4 +1,4 @@
-"""Weights in the layouts of the kernels: floats as they are (gemm.hpp) or bytes (quantised.hpp)."""
+"""Weights in the layouts of the kernels: floats, halves (gemm.hpp) or bytes (quantised.hpp)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from serving.native import library
+from serving.native.precision import Precision
 
-QUAD = 4
-"""Bytes of neighbouring inputs that lie side by side, as in quantised.hpp."""
+PAIR, QUAD = 2, 4
+"""Halves and bytes of neighbouring inputs that lie side by side, as in lanes.hpp, quantised.hpp."""
 
 SLICE = 4096
 """Outputs that are quantised at a time: a whole number of panels, and little memory."""
@@ -22,9 +23,10 @@ class Matrix:
     """A packed weight [n, k].
 
     Attributes:
-        weight: float32 [panels, k, columns], or int8 [panels, k / 4, columns, 4].
+        weight: float32 [panels, k, columns], bfloat16 [panels, k / 2, columns, 2] or
+            int8 [panels, k / 4, columns, 4].
         scale: of each output, where the weight is bytes.
-        bias: of each output; None for none where the weight is floats.
+        bias: of each output; None for none, but never where the weight is bytes.
     """
 
     weight: Tensor
@@ -34,22 +36,33 @@ class Matrix:
     def record(self) -> library.Matrix:
         """Its addresses, as the kernels take them; the tensors must outlive it."""
         tensors = {"weight": self.weight, "scale": self.scale, "bias": self.bias}
-        return library.Matrix(**{name: library.address(one) for name, one in tensors.items()})
+        addresses = {name: library.address(one) for name, one in tensors.items()}
+        return library.Matrix(**addresses, bits=self.precision.value)
+
+    @property
+    def precision(self) -> Precision:
+        """What it is made of."""
+        return Precision(8 * self.weight.itemsize)
 
 
 def pack(
-    weights: Sequence[Tensor], bias: Tensor | None = None, *, in_bytes: bool = False
+    weights: Sequence[Tensor],
+    bias: Tensor | None = None,
+    *,
+    precision: Precision = Precision.FLOAT32,
 ) -> Matrix:
     """Weights [n_i, k], stacked, for a product."""
     plain = [part.detach().float() for part in weights]
     weight = (plain[0] if len(plain) == 1 else torch.cat(plain)).contiguous()
-    if in_bytes:
+    if precision is Precision.INT8:
         parts = [
             pack_bytes(weight[first : first + SLICE]) for first in range(0, len(weight), SLICE)
         ]
         packed, scale = (torch.cat(side) for side in zip(*parts, strict=True))
         # A sum that may or may not go on is fused or not, as the compiler likes: it always does.
         return Matrix(packed, scale, torch.zeros_like(scale) if bias is None else bias)
+    if precision is Precision.BFLOAT16:
+        return Matrix(pack_halves(weight), None, bias)
     rows, inputs = weight.shape
     packed = torch.empty(-(-rows // panel_width()), inputs, panel_width())
     library.load().kw_pack(library.address(weight), rows, inputs, library.address(packed))
@@ -70,9 +83,13 @@ def pack_bytes(weight: Tensor) -> tuple[Tensor, Tensor]:
     whole = (weight / divisor[:, None]).round_().to(torch.int8)
     if lib.kw_offset():
         whole ^= -128  # adds 128 to a byte that is read as unsigned
-    quads = whole.view(torch.int32).view(-1, panel_width(), weight.shape[1] // QUAD)
-    packed = quads.transpose(1, 2).contiguous().view(torch.int8)
-    return packed.view(*quads.shape[::2], panel_width(), QUAD), scale
+    return _in_panels(whole, QUAD), scale
+
+
+def pack_halves(weight: Tensor) -> Tensor:
+    """Weight [n, k] rounded to bfloat16 [panels, k / 2, columns, 2]."""
+    halves = nn.functional.pad(weight.to(torch.bfloat16), (0, -weight.shape[1] % PAIR))
+    return _in_panels(_rows_padded(halves), PAIR)
 
 
 def interleave(gate: Tensor, up: Tensor) -> Tensor:
@@ -93,6 +110,13 @@ def pad(vector: Tensor) -> Tensor:
 def panel_width() -> int:
     """Outputs of a panel."""
     return 2 * int(library.load().kw_width())
+
+
+def _in_panels(weight: Tensor, together: int) -> Tensor:
+    """[panels * columns, k] as [panels, k / together, columns, together], 32 bits at a time."""
+    lanes = weight.view(torch.int32).view(-1, panel_width(), weight.shape[1] // together)
+    packed = lanes.transpose(1, 2).contiguous().view(weight.dtype)
+    return packed.view(*lanes.shape[::2], panel_width(), together)
 
 
 def _rows_padded(weight: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from serving.native import store
 from serving.native.checkpoint_reader import CheckpointReader
+from serving.native.precision import Precision
 from serving.native.streaming import Streaming
 from serving.native.weights import DecoderWeights, from_tensors, to_tensors
 
@@ -25,29 +26,30 @@ def packed_weights(
     model: PreTrainedModel,
     forward: Callable[[PreTrainedModel], Tensor],
     *,
-    in_bytes: bool,
+    precision: Precision,
 ) -> tuple[DecoderWeights, Tensor]:
     """The weights of `folder` for the kernels, and the logits that `forward` gives.
 
-    Floats are packed at each start, as fast as a copy could be read; bytes are kept on disk. So
-    are the logits: only the first start runs transformers' own modules.
+    Floats and halves are packed at each start, as fast as a copy could be read; bytes are kept on
+    disk. So are the logits: only the first start runs transformers' own modules.
 
     Args:
         folder: the checkpoint.
         model: without weights, see `Streaming`.
         forward: the check's prompt through transformers' own modules.
-        in_bytes: quantise to 8 bits.
+        precision: what to pack the weights in.
 
     Raises:
         MissingTensor: the checkpoint lacks a tensor of the model.
     """
     started = time.monotonic()
+    in_bytes = precision is Precision.INT8
     path = store.store_path(folder, "int8" if in_bytes else "logits")
     kept = store.load(path) if path else None
     if kept and in_bytes:
         logits = kept.pop(_LOGITS)
         return from_tensors(kept, model), logits
-    streaming = Streaming(model, CheckpointReader(folder), in_bytes=in_bytes)
+    streaming = Streaming(model, CheckpointReader(folder), precision=precision)
     if kept:
         weights, logits = streaming.pack(), kept[_LOGITS]
     else:

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from serving.native.checkpoint_reader import CheckpointReader
 from serving.native.pack import Matrix, pack, pad
+from serving.native.precision import Precision
 from serving.native.weights import DecoderWeights, LayerWeights, pack_layer
 
 EMBEDDINGS, HEAD = "model.embed_tokens", "lm_head"
@@ -29,15 +30,17 @@ class Streaming:
     Args:
         model: a decoder of the family, on the meta device but for its rotary embedding.
         reader: its checkpoint.
-        in_bytes: quantise to 8 bits.
+        precision: what to pack the weights in.
 
     Raises:
         MissingTensor: the checkpoint lacks one.
     """
 
-    def __init__(self, model: PreTrainedModel, reader: CheckpointReader, *, in_bytes: bool) -> None:
+    def __init__(
+        self, model: PreTrainedModel, reader: CheckpointReader, *, precision: Precision
+    ) -> None:
         self._model: Any = model
-        self._in_bytes = in_bytes
+        self._precision = precision
         if not model.config.tie_word_embeddings:
             reader.file_of(f"{HEAD}.weight")  # one that is lost is no tied one
         self._tied = not reader.has(f"{HEAD}.weight")
@@ -87,16 +90,16 @@ class Streaming:
 
     def _keep_embeddings(self, module: Any) -> None:
         if not self._tied:
-            self._embeddings = pack([module.weight], in_bytes=self._in_bytes)
+            self._embeddings = pack([module.weight], precision=self._precision)
 
     def _keep_head(self, module: Any) -> None:
-        self._head = pack([module.weight], in_bytes=self._in_bytes)
+        self._head = pack([module.weight], precision=self._precision)
 
     def _keep_norm(self, module: Any) -> None:
         self._norm = pad(module.weight)
 
     def _keep_layer(self, module: nn.Module) -> None:
-        self._layers[module] = pack_layer(module, in_bytes=self._in_bytes)
+        self._layers[module] = pack_layer(module, precision=self._precision)
 
 
 class Passage:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from serving.kv_cache.spec import CacheSpec
 from serving.native import library
 from serving.native.pack import Matrix, interleave, pack, pad
+from serving.native.precision import Precision
 
 # Classes whose forward is exactly the kernels' sequence of phases. Others keep transformers' own.
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
@@ -154,16 +155,18 @@ def _sizes_reason(spec: CacheSpec, block_size: int) -> str | None:
     return None
 
 
-def take_weights(model: PreTrainedModel, *, in_bytes: bool = False) -> DecoderWeights:
+def take_weights(
+    model: PreTrainedModel, *, precision: Precision = Precision.FLOAT32
+) -> DecoderWeights:
     """Pack all layers. Each plain weight is freed once it is packed."""
     decoder: Any = model
     plain, table = decoder.lm_head.weight, decoder.model.embed_tokens.weight
-    head = pack([plain], in_bytes=in_bytes)
+    head = pack([plain], precision=precision)
     tied = plain.data_ptr() == table.data_ptr()
     weights = DecoderWeights(
         norm=pad(decoder.model.norm.weight),
         head=head,
-        embeddings=head if tied else pack([table], in_bytes=in_bytes),
+        embeddings=head if tied else pack([table], precision=precision),
         epsilon=decoder.model.norm.variance_epsilon,
         intermediate=model.config.intermediate_size,
     )
@@ -171,18 +174,18 @@ def take_weights(model: PreTrainedModel, *, in_bytes: bool = False) -> DecoderWe
     decoder.lm_head.to("meta")
     decoder.model.embed_tokens.to("meta")
     for layer in decoder.model.layers:
-        weights.layers.append(pack_layer(layer, in_bytes=in_bytes))
+        weights.layers.append(pack_layer(layer, precision=precision))
         layer.to("meta")
     return weights
 
 
-def pack_layer(layer: Any, *, in_bytes: bool) -> LayerWeights:
+def pack_layer(layer: Any, *, precision: Precision) -> LayerWeights:
     """One layer of transformers' as the kernels read it."""
     attention, mlp = layer.self_attn, layer.mlp
     projections = [attention.q_proj, attention.k_proj, attention.v_proj]
 
     def packed(parts: Sequence[Tensor], bias: Tensor | None = None) -> Matrix:
-        return pack(parts, bias, in_bytes=in_bytes)
+        return pack(parts, bias, precision=precision)
 
     return LayerWeights(
         input_norm=pad(layer.input_layernorm.weight),

@@ -1,6 +1,6 @@
 """Binds a loaded model to a paged cache by the fastest way that gives its logits.
 
-native   our compiled CPU kernels: fp32 decoders of the Llama family, or in 8 bits
+native   our compiled CPU kernels: decoders of the Llama family in fp32, bf16 or 8 bits
 cpu      transformers' modules, our paged attention out of torch's kernels
 varlen   likewise on CUDA
 """
@@ -21,6 +21,7 @@ from serving.errors import ConfigError, UnsupportedModel
 from serving.native.checkpoint_reader import MissingTensor
 from serving.native.compiler import CannotCompile
 from serving.native.model import NativeModel
+from serving.native.precision import Precision, precision_for
 from serving.native.source import packed_weights
 from serving.native.weights import FAMILY, NotOfTheFamily, check_family
 from serving.runner import loader, verify
@@ -31,8 +32,6 @@ from serving.runner.paged_model import PagedModel
 from serving.runner.probe import ProbedModel, probe
 
 logger = logging.getLogger(__name__)
-
-FLOATS_ON_CPU = ("cpu", torch.float32)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def open_model(
     described = loader.load_config(folder)
     plain = not getattr(described, "quantization_config", None)
     family = set(described.architectures or ["unknown"]) <= set(FAMILY)
-    if _kernels_wanted(config) and plain and family and (device.type, dtype) == FLOATS_ON_CPU:
+    if plain and family and device.type == "cpu" and _precision(config, dtype):
         return loader.load_skeleton(folder, described)
     return loader.load_model(folder, dtype=dtype, device=device)
 
@@ -65,6 +64,7 @@ def bind(
     model: PreTrainedModel,
     probed: ProbedModel,
     *,
+    dtype: torch.dtype,
     num_blocks: int,
     block_size: int,
     max_model_len: int,
@@ -76,10 +76,11 @@ def bind(
         ConfigError: 8 bits are asked for, which only the kernels compute, and they cannot be used.
     """
     reason = "KEEPWARM_KERNELS or KEEPWARM_ATTENTION names others"
-    if _kernels_wanted(config):
+    precision = _precision(config, dtype)
+    if precision:
         try:
             return _bind_native(
-                config, folder, model, probed, num_blocks, block_size, max_model_len
+                precision, folder, model, probed, num_blocks, block_size, max_model_len
             )
         except (NotOfTheFamily, MissingTensor) as error:
             logger.info("transformers' modules compute the model: %s", error)
@@ -92,15 +93,26 @@ def bind(
             f"KEEPWARM_QUANTIZATION is int8, which only the compiled kernels compute, and they "
             f"cannot be used: {reason}; set KEEPWARM_QUANTIZATION=none"
         )
-    return _bind_modules(config, folder, model, probed, num_blocks, block_size, max_model_len)
+    return _bind_modules(
+        config, folder, model, probed, dtype, num_blocks, block_size, max_model_len
+    )
 
 
-def _kernels_wanted(config: EngineConfig) -> bool:
-    return (config.backend, config.kernels, config.attention) == ("paged", "auto", "auto")
+def cache_dtype(config: EngineConfig, dtype: torch.dtype) -> torch.dtype:
+    """Of keys and values, whatever will compute them."""
+    precision = _precision(config, dtype)
+    return precision.cache_dtype if precision else dtype
+
+
+def _precision(config: EngineConfig, dtype: torch.dtype) -> Precision | None:
+    """What the kernels would compute in; None where they are not wanted."""
+    if (config.backend, config.kernels, config.attention) != ("paged", "auto", "auto"):
+        return None
+    return precision_for(config.quantization, dtype)
 
 
 def _bind_native(
-    config: EngineConfig,
+    precision: Precision,
     folder: Path,
     model: PreTrainedModel,
     probed: ProbedModel,
@@ -108,20 +120,20 @@ def _bind_native(
     block_size: int,
     max_model_len: int,
 ) -> Binding:
-    in_bytes = config.quantization == "int8"
     check_family(model, probed.spec, block_size)
     loader.give_rotary_embedding(model)
     pin_rope(model, max_model_len)
-    weights, expected = packed_weights(folder, model, verify.eager_logits, in_bytes=in_bytes)
+    weights, expected = packed_weights(folder, model, verify.eager_logits, precision=precision)
     native = NativeModel(
         model, probed.spec, num_blocks=num_blocks, block_size=block_size, weights=weights
     )
     try:
-        _check(native, model, expected, num_blocks, block_size, in_bytes=in_bytes)
+        served_in = torch.int8 if precision is Precision.INT8 else precision.cache_dtype
+        _check(native, model, expected, num_blocks, block_size, served_in)
     except UnsupportedModel:
         native.close()
         raise
-    return Binding(native, "native-int8" if in_bytes else "native")
+    return Binding(native, precision.backend)
 
 
 def _bind_modules(
@@ -129,12 +141,13 @@ def _bind_modules(
     folder: Path,
     model: PreTrainedModel,
     probed: ProbedModel,
+    dtype: torch.dtype,
     num_blocks: int,
     block_size: int,
     max_model_len: int,
 ) -> Binding:
     if model.device.type == "meta":  # the kernels were to read the weights
-        model = loader.load_model(folder, dtype=model.dtype, device=torch.device("cpu"))
+        model = loader.load_model(folder, dtype=dtype, device=torch.device("cpu"))
         probed = probe(model, model.dtype)
     pin_rope(model, max_model_len)
     expected = verify.eager_logits(model)
@@ -145,7 +158,7 @@ def _bind_modules(
         probed.spec, block_size, dtype=model.dtype, device=model.device, wanted=config.attention
     )
     paged = PagedModel(model, probed, backend, num_blocks=num_blocks, block_size=block_size)
-    _check(paged, model, expected, num_blocks, block_size)
+    _check(paged, model, expected, num_blocks, block_size, model.dtype)
     return Binding(paged, backend.name)
 
 
@@ -155,8 +168,7 @@ def _check(
     expected: Tensor,
     num_blocks: int,
     block_size: int,
-    *,
-    in_bytes: bool = False,
+    served_in: torch.dtype,
 ) -> None:
     if num_blocks * block_size >= verify.PROMPT_TOKENS:
-        verify.check(bound, model, expected, block_size, in_bytes=in_bytes)
+        verify.check(bound, model, expected, block_size, served_in=served_in)

@@ -13,9 +13,11 @@ from serving.config import EngineConfig
 from serving.errors import ConfigError
 from serving.kv_cache.spec import CacheSpec
 from serving.memory_plan import GIB
-from serving.runner.loader import context_length
+from serving.native.precision import precision_for
+from serving.runner.loader import choose_dtype, context_length
 
 SESSION_TOKENS = 2048
+CPU = torch.device("cpu")
 
 
 def block_size_for(config: EngineConfig, device: torch.device) -> int:
@@ -91,7 +93,8 @@ def _cpu_room(config: EngineConfig, model: PreTrainedModel) -> int:
     free = available_memory()
     if model.device.type == "meta":
         coming = sum(one.numel() for one in model.parameters())
-        free -= memory_plan.weights_as_served(coming, config.quantization)
+        precision = precision_for(config.quantization, choose_dtype(config.dtype, CPU))
+        free -= memory_plan.weights_as_served(coming, precision.value if precision else 32)
     return memory_plan.cpu_kv_room(config.cache.cpu_gib, max(0, free))
 
 

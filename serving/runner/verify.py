@@ -51,7 +51,7 @@ def check(
     expected: Tensor,
     block_size: int,
     *,
-    in_bytes: bool = False,
+    served_in: torch.dtype,
 ) -> None:
     """Run the prompt as two chunks and a decoding token through the pages and compare.
 
@@ -77,9 +77,8 @@ def check(
             parts.append(paged.forward([chunk], list(range(end - start))).float())
         except Exception as error:
             raise _refusal(model, error) from error
-    dtype = torch.int8 if in_bytes else model.dtype
-    difference = _difference(torch.cat(parts), expected, dtype)
-    tolerance = TOLERANCE[dtype]
+    difference = _difference(torch.cat(parts), expected, served_in)
+    tolerance = TOLERANCE[served_in]
     if not difference <= tolerance:
         raise UnsupportedModel(
             f"{type(model).__name__} answers differently from the paged cache than with eager "

@@ -16,10 +16,17 @@ class StepBudget:
         scored: prompt positions that it may still score and tokens that it may still draft, each
             by a row of logits as wide as the vocabulary. Exceeded by one scored position for each
             sequence at most, so that none starves.
+        enough: nobody joins the step when no more than this is left of `tokens`.
     """
 
     tokens: int
     scored: int
+    enough: int = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nobody else joins the step."""
+        return self.tokens <= self.enough
 
     def spend(self, chunk: ScheduledChunk) -> None:
         """Take off what `chunk` costs."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
 from serving.kv_cache.manager import KVCacheManager
+from serving.scheduler.budget import StepBudget
+from serving.scheduler.output import ScheduledChunk
 from serving.scheduler.sequence import Sequence
 from serving.speculative.drafter import Drafter
 
@@ -25,11 +31,44 @@ class Drafts:
         self._cache = cache
         self._max_model_len = max_model_len
 
-    def pay(self, running: int) -> bool:
-        """Whether anybody should draft in a step of `running` sequences."""
-        return self._drafter is not None and self._drafter.pays(running)
+    def lengthen(
+        self,
+        chunks: list[ScheduledChunk],
+        sequences: Mapping[str, Sequence],
+        budget: StepBudget,
+        running: int,
+        spare: int,
+    ) -> None:
+        """Lengthen decoding sequences' chunks by guesses, out of what the step has left.
 
-    def make(self, sequence: Sequence, room: int, running: int, spare: int) -> list[int]:
+        Args:
+            chunks: of the step; changed in place.
+            sequences: theirs, by request id.
+            budget: what the step may still spend.
+            running: sequences that run.
+            spare: free blocks that are nobody's.
+        """
+        if self._drafter is None or not self._drafter.pays(running):
+            return
+        if any(chunk.samples and not chunk.output_token_ids for chunk in chunks):
+            return  # nobody's first token waits for guesses
+        for place, chunk in enumerate(chunks):
+            room = min(budget.tokens, budget.scored)
+            if room <= 0:
+                return
+            if len(chunk.token_ids) > 1 or not (chunk.samples and chunk.output_token_ids):
+                continue
+            sequence = sequences[chunk.request_id]
+            blocks = len(sequence.table.blocks)
+            drafted = self._make(sequence, room, running, spare)
+            if drafted:
+                longer = [*chunk.token_ids, *drafted]
+                chunks[place] = replace(chunk, token_ids=longer, drafted=tuple(drafted))
+                budget.tokens -= len(drafted)
+                budget.scored -= len(drafted)
+                spare -= len(sequence.table.blocks) - blocks
+
+    def _make(self, sequence: Sequence, room: int, running: int, spare: int) -> list[int]:
         """Guess what follows a decoding sequence's one token, and hold blocks for it.
 
         Args:

@@ -1,8 +1,8 @@
 """One rule fills every step: computed tokens catch up with tokens, under one token budget.
 
-There is no prefill phase and no decode phase. A new prompt, a chunk of a long one, the rest after
-a prefix hit, a decoding sequence's one token and a preempted sequence's recomputation are all
-`num_uncomputed` tokens that want to be computed. Drafted tokens ride along behind a decoding
+A sequence has no prefill phase and no decode phase. A new prompt, a chunk of a long one, the rest
+after a prefix hit, a decoding sequence's one token and a preempted sequence's recomputation are
+all `num_uncomputed` tokens that want to be computed. Drafted tokens ride along behind a decoding
 sequence's one token; those that came true are computed by then (`Drafts.confirm`).
 
     1. running sequences first, in the order of their admission;
@@ -10,14 +10,13 @@ sequence's one token; those that came true are computed by then (`Drafts.confirm
        stay hashed, so coming back is mostly a prefix hit);
     3. only where nobody was preempted, waiting ones are admitted, oldest first.
 
-The rule is that of vLLM's V1 scheduler and of SGLang.
+The rule is vLLM's V1 scheduler's and SGLang's. Where it gains nothing that prompts and decoding
+sequences share a step, they take turns (`turns.py`).
 """
 
 from __future__ import annotations
 
 import time
-
-from msgspec.structs import replace
 
 from serving.kv_cache.block_pool import KVBlock, require
 from serving.kv_cache.manager import KVCacheManager
@@ -28,6 +27,7 @@ from serving.scheduler.output import ScheduledChunk, SchedulerOutput
 from serving.scheduler.prefix_holdback import PrefixHoldback
 from serving.scheduler.queue import WaitingQueue
 from serving.scheduler.sequence import Sequence, SequenceState
+from serving.scheduler.turns import Turn, Turns
 from serving.speculative.drafter import Drafter
 
 NOTHING = range(0)
@@ -45,9 +45,10 @@ class Scheduler:
         score_budget: rows of logits for scored positions and drafts in one step, see `StepBudget`.
         drafter: guesses tokens that a step then verifies; None for none.
         max_model_len: tokens of a sequence at most; 0: as many as the cache holds.
+        turns: whether prompts and decoding share steps; None: always.
 
-    A sequence always fits: the client refuses requests above the cache's capacity, so the oldest
-    running one can always be finished by preempting the others. That is why nobody starves.
+    A sequence always fits, since the client refuses requests above the cache's capacity: preempting
+    the others can always finish the oldest running one. That is why nobody starves.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class Scheduler:
         *,
         max_num_seqs: int,
         token_budget: int,
-        long_prefill_share: float = 0.15,
+        long_prefill_share: float = 0.25,
         score_budget: int = 256,
         drafter: Drafter | None = None,
         max_model_len: int = 0,
+        turns: Turns | None = None,
     ) -> None:
         self.cache = cache
         self.waiting = WaitingQueue()
@@ -72,6 +74,7 @@ class Scheduler:
         self._long_prefill_chunk = max(1, int(self._token_budget * long_prefill_share))
         self._score_budget = score_budget
         self._holdback = PrefixHoldback(cache.block_size)
+        self._turns = turns or Turns()
         self._finished_ids: list[str] = []
         self._blocked: Sequence | None = None  # the first that waits, and found no blocks
         self._blocked_slack = 0
@@ -113,22 +116,47 @@ class Scheduler:
 
     def schedule(self) -> SchedulerOutput:
         """Choose this step's chunks; blocks for them are allocated when it returns."""
-        chunks: list[ScheduledChunk] = []
-        budget = StepBudget(self._token_budget, self._score_budget)
-        preempted = self._schedule_running(chunks, budget)
-        if not preempted:
-            self._admit_waiting(chunks, budget)
-            self._add_drafts(chunks, budget)
+        decoding = sum(sequence.num_uncomputed == 1 for sequence in self.running)
+        turn = self._turns.choose(decoding, decoding < len(self.running) or bool(self.waiting))
+        chunks = self._chunks(turn)
+        if turn is Turn.PROMPTS and not chunks:  # nobody who waits can start
+            chunks = self._chunks(self._turns.decode())
         finished, self._finished_ids = self._finished_ids, []
         return SchedulerOutput(chunks=chunks, finished_ids=finished)
 
-    def _schedule_running(self, chunks: list[ScheduledChunk], budget: StepBudget) -> bool:
-        """Chunks for running sequences; whether any was preempted."""
+    def _chunks(self, turn: Turn) -> list[ScheduledChunk]:
+        """This step's chunks, of those whose turn it is."""
+        chunks: list[ScheduledChunk] = []
+        budget = StepBudget(self._token_budget, self._score_budget)
+        if turn is Turn.PROMPTS:
+            budget.enough = max(0, budget.tokens - self._turns.enough_rows)
+        preempted = self._schedule_running(chunks, budget, turn)
+        if not preempted and turn is not Turn.DECODING:
+            self._admit_waiting(chunks, budget)
+        if turn is Turn.PROMPTS:
+            self._turns.spend(self._rows_of_prompts(chunks))
+        elif not preempted:
+            self.drafts.lengthen(chunks, self._sequences, budget, len(self.running), self._slack)
+        return chunks
+
+    def _rows_of_prompts(self, chunks: list[ScheduledChunk]) -> int:
+        """What a step takes of the decoding sequences' patience: a piece of a long prompt, all."""
+        if any(self._sequences[chunk.request_id].is_long for chunk in chunks):
+            return self._token_budget
+        return sum(len(chunk.token_ids) for chunk in chunks)
+
+    def _schedule_running(
+        self, chunks: list[ScheduledChunk], budget: StepBudget, turn: Turn
+    ) -> bool:
+        """Chunks for running sequences whose turn it is; whether any was preempted."""
         preempted = False
-        index = 0
-        while index < len(self.running) and budget.tokens > 0:
+        index = -1
+        while (index := index + 1) < len(self.running) and not budget.is_spent:
             sequence = self.running[index]
-            spared = len(self.running) - index - 1  # a token for each one behind it
+            if not turn.takes(sequence.num_uncomputed):
+                continue
+            behind = len(self.running) - index - 1  # of whom each one that decodes gets a token
+            spared = 0 if turn is Turn.PROMPTS else behind
             count = self._chunk_size(sequence, budget.tokens - spared, budget.scored)
             while not self.cache.grow(sequence.table, sequence.num_computed + count):
                 preempted = True
@@ -136,7 +164,6 @@ class Scheduler:
                     return True
             chunks.append(self._commit(sequence, count))
             budget.spend(chunks[-1])
-            index += 1
         return preempted
 
     def _admit_waiting(self, chunks: list[ScheduledChunk], budget: StepBudget) -> None:
@@ -145,7 +172,7 @@ class Scheduler:
                 return  # nothing came free since it was looked up
             self._blocked = None
         for sequence in list(self._admissible()):
-            if budget.tokens <= 0 or len(self.running) >= self._max_num_seqs:
+            if budget.is_spent or len(self.running) >= self._max_num_seqs:
                 return
             prefix = self.cache.find_prefix(
                 sequence.table, sequence.token_ids, sequence.num_reusable
@@ -161,24 +188,6 @@ class Scheduler:
             self.cache.grow(sequence.table, sequence.num_computed + count)
             chunks.append(self._commit(sequence, count))
             budget.spend(chunks[-1])
-
-    def _add_drafts(self, chunks: list[ScheduledChunk], budget: StepBudget) -> None:
-        """Lengthen decoding sequences' chunks by guesses, out of what the step has left."""
-        if not self.drafts.pay(len(self.running)):
-            return
-        for place, chunk in enumerate(chunks):
-            room = min(budget.tokens, budget.scored)
-            if room <= 0:
-                return
-            if len(chunk.token_ids) > 1 or not (chunk.samples and chunk.output_token_ids):
-                continue
-            sequence = self._sequences[chunk.request_id]
-            drafted = self.drafts.make(sequence, room, len(self.running), self._slack)
-            if drafted:
-                longer = [*chunk.token_ids, *drafted]
-                chunks[place] = replace(chunk, token_ids=longer, drafted=tuple(drafted))
-                budget.tokens -= len(drafted)
-                budget.scored -= len(drafted)
 
     @property
     def _slack(self) -> int:
@@ -273,9 +282,8 @@ class Scheduler:
         """Who has how much of the cache; costs as much as there are running sequences."""
         running: dict[str, int] = {}
         for sequence in self.running:
-            label = sequence.request.label
             tokens = self.cache.unhashed_tokens(sequence.table, sequence.num_computed)
-            running[label] = running.get(label, 0) + tokens
+            running[sequence.request.label] = running.get(sequence.request.label, 0) + tokens
         return self.cache.usage(running)
 
     def check_integrity(self) -> None:

@@ -20,7 +20,7 @@ def texts() -> list[str]:
 def test_int8_costs_at_most_two_per_cent_of_perplexity(
     default_model: Path, texts: list[str]
 ) -> None:
-    plain = measure(str(default_model), "none", texts)
+    plain = measure(str(default_model), "float32", texts)
     quantised = measure(str(default_model), "int8", texts)
     assert plain.tokens == quantised.tokens > 800
     assert quantised.perplexity <= 1.02 * plain.perplexity

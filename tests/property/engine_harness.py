@@ -13,6 +13,7 @@ from serving.kv_cache.manager import KVCacheManager
 from serving.request import EngineRequest, FinishReason, PositionLogprobs
 from serving.sampling_params import SamplingParams
 from serving.scheduler.scheduler import Scheduler
+from serving.scheduler.turns import Turns
 from serving.testing.fake_runner import FakeRunner, expected_prompt_logprobs
 
 VOCAB = 13
@@ -34,6 +35,8 @@ class Setup:
     prefix_caching: bool = True
     score_budget: int = 256
     drafts: int = 0  # tokens of a draft at most
+    riders: int | None = None  # more decoding sequences than that have turns of their own
+    enough_rows: int = 1
 
     @property
     def max_model_len(self):
@@ -106,6 +109,7 @@ class WatchedEngine:
             score_budget=setup.score_budget,
             drafter=GuessingDrafter(self, setup.drafts) if setup.drafts else None,
             max_model_len=setup.max_model_len,
+            turns=Turns(setup.riders, setup.enough_rows, setup.token_budget),
         )
         self.runner = FakeRunner(setup.num_blocks, setup.block_size, VOCAB)
         self.core = EngineCore(
@@ -233,6 +237,7 @@ class WatchedEngine:
         scored = sum(len(chunk.scored) + len(chunk.drafted) for chunk in work.chunks)
         assert scored <= self.setup.score_budget + len(work.chunks)
         for chunk in work.chunks:
+            assert chunk.token_ids, "who is in a step computes something"
             assert len(chunk.drafted) <= self.setup.drafts
             assert not chunk.drafted or len(chunk.token_ids) == len(chunk.drafted) + 1
         names = [chunk.request_id for chunk in work.chunks]
@@ -241,17 +246,21 @@ class WatchedEngine:
     def _check_running_go_first(self, work, running, waiting, admitted):
         """Who runs gets a token or is preempted; nobody is admitted where somebody was."""
         scheduled = [chunk.request_id for chunk in work.chunks]
-        stayed = [name for name in running if name in scheduled]
-        preempted = running[len(stayed) :]
-        assert scheduled == stayed + admitted, "running ones first, in the order of admission"
-        assert stayed == running[: len(stayed)], "the youngest are preempted, nobody else"
+        now_waiting = [sequence.request_id for sequence in self.scheduler.waiting]
+        preempted = [name for name in running if name in now_waiting]
+        stayed = running[: len(running) - len(preempted)]
+        assert stayed + preempted == running, "the youngest are preempted, nobody else"
+        if self.setup.riders is None:
+            assert scheduled == stayed + admitted, "running ones first, in the order of admission"
+        else:
+            assert scheduled == [name for name in stayed + admitted if name in scheduled]
+            self._check_turn(work, stayed, admitted)
         for asked in self.live.values():
             asked.preemptions += asked.name in preempted
         assert self.core.stats().preemptions == self.preemptions + len(preempted)
         self.preemptions += len(preempted)
         if preempted:
             assert not admitted
-            now_waiting = [sequence.request_id for sequence in self.scheduler.waiting]
             assert now_waiting == preempted + waiting, "they go on before anybody new"
         cap = max(1, int(self.budget * self.setup.long_prefill_share))
         for chunk in work.chunks:
@@ -263,6 +272,20 @@ class WatchedEngine:
         for chunk in work.chunks[1 if alone else 0 :]:
             if self.live[chunk.request_id].is_long:
                 assert len(chunk.token_ids) - len(chunk.drafted) <= cap
+
+    def _check_turn(self, work, stayed, admitted):
+        """With many decoding, a step is theirs, all of theirs, or it is the prompts'."""
+        assert work.chunks or not stayed, "a step computes something"
+        decoding = [name for name in stayed if self._is_decoding(name, work)]
+        if len(decoding) > self.setup.riders:
+            scheduled = {chunk.request_id for chunk in work.chunks}
+            assert scheduled == set(decoding) or not scheduled & set(decoding)
+
+    def _is_decoding(self, name, work):
+        for chunk in work.chunks:
+            if chunk.request_id == name:
+                return len(self.live[name].tokens) - chunk.start == 1
+        return self.scheduler.get(name).num_uncomputed == 1
 
     def _check_fairness(self, work, waiting, admitted):
         """Oldest first; only one whose prefix is being computed just now is overtaken."""

@@ -23,6 +23,8 @@ setups = st.builds(
     prefix_caching=st.sampled_from([True, True, True, False]),
     score_budget=st.sampled_from([1, 3, 20, 500]),
     drafts=st.sampled_from([0, 0, 1, 3, 8]),
+    riders=st.sampled_from([None, None, 0, 1, 3]),
+    enough_rows=st.sampled_from([1, 4, 30]),
 )
 prompts = st.builds(
     lambda shared, length, tail: [*SHARED[shared][:length], *tail],

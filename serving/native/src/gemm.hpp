@@ -4,6 +4,8 @@
 //              k = 0: PANEL columns' weights | k = 0: ...
 //              k = 1: PANEL columns' weights | k = 1: ...
 //
+// k counts lanes (lanes.hpp): floats, or pairs of halves.
+//
 // A panel is walked once for each group of up to ROWS rows, whose sums stay in registers; the
 // first walk brings it from memory, the others find it in cache, while the next panel is
 // prefetched. Each output is one chain of multiply-adds over k in order, whatever M is: a row's
@@ -12,17 +14,17 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "simd.hpp"
+#include "lanes.hpp"
 
 constexpr int PANEL = 2 * WIDTH;
 // Rows x 2 sums, 2 weights, 1 input: 15 of 16 registers, or 27 of the 32 of AVX-512.
 constexpr int ROWS = WIDTH == 16 ? 12 : 6;
 
 struct Packed {
-    const float* weight;  // [panels, k, PANEL]
+    const float* weight;  // [panels, k, PANEL] lanes
     const float* bias;    // [panels * PANEL], or null
     int n;                // outputs, padding not counted
-    int k;
+    int k;                // lanes
 
     int panels() const { return (n + PANEL - 1) / PANEL; }
     const float* panel(int index) const { return weight + size_t(index) * k * PANEL; }
@@ -37,7 +39,7 @@ static inline void pack(const float* weight, int n, int k, float* packed) {
 
 // One group of rows against one panel. PREFETCH is a template's, since a branch in the loop costs
 // a third of its speed.
-template <int M, bool PREFETCH>
+template <class Kind, int M, bool PREFETCH>
 static void group(
     const float* in, int stride, const float* panel, int k, const float* bias, const char* ahead,
     Vec (*sums)[2]) {
@@ -55,9 +57,9 @@ static void group(
         Vec first = load(panel), second = load(panel + WIDTH);
 #pragma GCC unroll 16
         for (int m = 0; m < M; m++) {
-            Vec value = broadcast(in[size_t(m) * stride + i]);
-            low[m] += value * first;
-            high[m] += value * second;
+            const float* value = in + size_t(m) * stride + i;
+            low[m] = Kind::add(low[m], first, value);
+            high[m] = Kind::add(high[m], second, value);
         }
     }
     for (int m = 0; m < M; m++) {
@@ -67,8 +69,8 @@ static void group(
 }
 
 // Rows [first, end) of `in` against one panel; `emit(row, low, high)` takes each row's sums.
-// Groups are of nearly equal size.
-template <class Emit>
+// Groups are of nearly equal size. `stride`: lanes of a row.
+template <class Kind, class Emit>
 static inline void multiply(
     const float* in, int stride, int first, int end, const Packed& by, int panel, Emit emit) {
     const float* bias = by.bias ? by.bias + size_t(panel) * PANEL : nullptr;
@@ -82,9 +84,9 @@ static inline void multiply(
         Vec sums[ROWS][2];
         as_constant<ROWS>(rows, [&](auto size) {
             if (prefetch)
-                group<size(), true>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
+                group<Kind, size(), true>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
             else
-                group<size(), false>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
+                group<Kind, size(), false>(from, stride, by.panel(panel), by.k, bias, ahead, sums);
         });
         for (int m = 0; m < rows; m++) emit(first + m, sums[m][0], sums[m][1]);
         prefetch = false;

@@ -1,4 +1,4 @@
-// A weight of either kind: floats or bytes.
+// A packed weight of any kind: floats, halves or bytes.
 #pragma once
 #include "gemm.hpp"
 #include "quantised.hpp"
@@ -9,11 +9,18 @@ struct Matrix {
     KwMatrix of;
     int n, k;
 
-    bool in_bytes() const { return of.scale != nullptr; }
-    Packed floats() const { return {static_cast<const float*>(of.weight), of.bias, n, k}; }
+    bool in_bytes() const { return of.bits == 8; }
+    bool in_halves() const { return of.bits == 16; }
+
+    Packed lanes() const {
+        return {static_cast<const float*>(of.weight), of.bias, n, in_halves() ? (k + 1) / 2 : k};
+    }
     PackedBytes bytes() const {
         return {static_cast<const int8_t*>(of.weight), of.scale, of.bias, n, groups_of(k)};
     }
+
+    // Bytes of one row of inputs.
+    size_t input_bytes() const { return size_t(k) * of.bits / 8; }
 
     // The weights of one output, as an embedding: tied output heads keep no other copy.
     void column(int index, float* out) const {
@@ -24,9 +31,11 @@ struct Matrix {
                 int8_t value = from[size_t(i / QUAD) * BYTE_STEP + i % QUAD];
                 out[i] = int8_t(value ^ OFFSET) * of.scale[index];
             }
-        } else {
-            const float* from = floats().panel(panel) + column;
-            for (int i = 0; i < k; i++) out[i] = from[size_t(i) * PANEL];
+            return;
         }
+        const float* from = lanes().panel(panel) + column;
+        for (int i = 0; i < k; i++)
+            out[i] = in_halves() ? Halves::get(from + size_t(i / 2) * PANEL, i % 2)
+                                 : from[size_t(i) * PANEL];
     }
 };

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -67,16 +66,21 @@ static inline IntVec dot(IntVec sum, IntVec weights, int32_t quad) {
 }
 #endif
 
+typedef int8_t ByteVec __attribute__((vector_size(WIDTH)));
+
 static inline int groups_of(int k) { return (k + GROUP - 1) / GROUP; }
 
 // Rows of numbers as bytes, their groups' scales, and what OFFSET adds to each group's sum.
 struct Bytes {
-    std::vector<int8_t> data;
-    std::vector<float> scales;
-    std::vector<int32_t> excess;
+    Array<int8_t> data;
+    Array<float> scales;
+    Array<int32_t> excess;
+    int stride = 0;  // groups of a row, of whatever product: one row's never reach into another's
 
+    // Room for `rows` of up to k numbers.
     void resize(int rows, int k) {
-        size_t count = size_t(rows) * groups_of(k);
+        stride = groups_of(k);
+        size_t count = size_t(rows) * stride;
         if (scales.size() >= count) return;
         data.resize(count * GROUP);
         scales.resize(count);
@@ -86,29 +90,28 @@ struct Bytes {
     // Keep k numbers, padded with zeros to a whole number of groups, as row `row`.
     void quantise(const float* in, int k, int row) {
         const Vec unbounded = broadcast(std::numeric_limits<float>::infinity());
+        const auto add = [](IntVec left, IntVec right) { return left + right; };
         for (int g = 0, groups = groups_of(k); g < groups; g++) {
-            size_t at = size_t(row) * groups + g;
+            size_t at = size_t(row) * stride + g;
             const float* values = in + size_t(g) * GROUP;
             Vec highest = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
                 Vec value = load(values + i), size = value < -value ? -value : value;
                 size = size < unbounded ? size : unbounded;  // NaN too: its scale spoils the row
-                highest = size > highest ? size : highest;
+                highest = larger(size, highest);
             }
-            float peak = 0;
-            for (int i = 0; i < WIDTH; i++) peak = std::max(peak, highest[i]);
+            float peak = fold(highest, larger)[0];
             // A group this near to nothing counts as nothing: its inverse would not be a number.
             float inverse = peak > 1e-30f ? 127.0f / peak : 0.0f;
             IntVec total = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
                 IntVec whole = nearest(load(values + i) * inverse);
                 total += whole;
-                for (int j = 0; j < WIDTH; j++) data[at * GROUP + i + j] = int8_t(whole[j]);
+                ByteVec bytes = __builtin_convertvector(whole, ByteVec);
+                std::memcpy(&data[at * GROUP + i], &bytes, sizeof bytes);
             }
-            int32_t sum = 0;
-            for (int i = 0; i < WIDTH; i++) sum += total[i];
-            scales[at] = peak / 127.0f;
-            excess[at] = -OFFSET * sum;
+            scales[at] = peak * (1.0f / 127.0f);
+            excess[at] = -OFFSET * fold(total, add)[0];
         }
     }
 };
@@ -125,45 +128,46 @@ struct PackedBytes {
     }
 };
 
-// M rows against V vectors of a panel, from `weight` on: sums, without the weights' scales.
-template <int M, int V, bool PREFETCH>
+// M rows against a panel: sums, without the weights' scales.
+template <int M, bool PREFETCH>
 static inline void sum_groups(
     const Bytes& in, int first, int groups, const int8_t* weight, const int8_t* ahead,
     Vec (*sums)[M]) {
-    const int8_t* data = in.data.data() + size_t(first) * groups * GROUP;
-    const float* scales = in.scales.data() + size_t(first) * groups;
-    const int32_t* excess = in.excess.data() + size_t(first) * groups;
-    Vec totals[V][M] = {};
+    const size_t stride = in.stride;
+    const int8_t* data = in.data.data() + first * stride * GROUP;
+    const float* scales = in.scales.data() + first * stride;
+    const int32_t* excess = in.excess.data() + first * stride;
+    Vec totals[2][M] = {};
     for (int g = 0; g < groups; g++) {
-        IntVec whole[V][M];
+        IntVec whole[2][M];
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
-            for (int v = 0; v < V; v++) whole[v][m] = excess[m * groups + g] - IntVec{};
+            for (int v = 0; v < 2; v++) whole[v][m] = excess[m * stride + g] - IntVec{};
 #pragma GCC unroll 8
         for (int q = 0; q < QUADS; q++, weight += BYTE_STEP) {
             if (PREFETCH) {
                 for (int line = 0; line < BYTE_STEP; line += 64) __builtin_prefetch(ahead + line);
                 ahead += BYTE_STEP;
             }
-            IntVec parts[V];
-            for (int v = 0; v < V; v++) parts[v] = load_ints(weight + v * WIDTH * QUAD);
+            IntVec parts[2];
+            for (int v = 0; v < 2; v++) parts[v] = load_ints(weight + v * WIDTH * QUAD);
 #pragma GCC unroll 8
             for (int m = 0; m < M; m++) {
                 int32_t quad;
-                std::memcpy(&quad, data + (size_t(m) * groups + g) * GROUP + q * QUAD, QUAD);
+                std::memcpy(&quad, data + (m * stride + g) * GROUP + q * QUAD, QUAD);
 #pragma GCC unroll 2
-                for (int v = 0; v < V; v++) whole[v][m] = dot(whole[v][m], parts[v], quad);
+                for (int v = 0; v < 2; v++) whole[v][m] = dot(whole[v][m], parts[v], quad);
             }
         }
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
-            Vec scale = broadcast(scales[m * groups + g]);
+            Vec scale = broadcast(scales[m * stride + g]);
 #pragma GCC unroll 2
-            for (int v = 0; v < V; v++)
+            for (int v = 0; v < 2; v++)
                 totals[v][m] += __builtin_convertvector(whole[v][m], Vec) * scale;
         }
     }
-    for (int v = 0; v < V; v++)
+    for (int v = 0; v < 2; v++)
         for (int m = 0; m < M; m++) sums[v][m] = totals[v][m];
 }
 
@@ -172,16 +176,7 @@ static void group_bytes(
     const Bytes& in, int first, const PackedBytes& by, int panel, Vec (*result)[2]) {
     const int8_t *weight = by.panel(panel), *ahead = by.panel(panel + 1);
     Vec sums[2][M];
-    // The first walk waits for memory, so both vectors at once. The others are held up by sums, in
-    // floats and integers, that do not fit the registers: with AVX-512 one vector at a time is
-    // half as fast again, without it reading the inputs twice costs more.
-    if constexpr (PREFETCH || WIDTH < 16) {
-        sum_groups<M, 2, PREFETCH>(in, first, by.groups, weight, ahead, sums);
-    } else {
-        sum_groups<M, 1, PREFETCH>(in, first, by.groups, weight, ahead, sums);
-        weight += WIDTH * QUAD;
-        sum_groups<M, 1, false>(in, first, by.groups, weight, ahead, sums + 1);
-    }
+    sum_groups<M, PREFETCH>(in, first, by.groups, weight, ahead, sums);
     const float* scale = by.scale + size_t(panel) * 2 * WIDTH;
     const float* bias = by.bias + size_t(panel) * 2 * WIDTH;
     for (int m = 0; m < M; m++) {

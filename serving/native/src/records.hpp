@@ -6,20 +6,21 @@ extern "C" {
 
 struct KwShape {
     int32_t hidden, heads, kv_heads, dim, intermediate, vocabulary, rotary, layers, threads;
-    int32_t block_size;
+    int32_t block_size, cache_bits;  // of a number in the cache: 32 or 16
     float epsilon;
 };
 
-// A packed weight: bytes where it has scales, floats where it has none.
+// A packed weight: 32 bits a number (float), 16 (bf16) or 8 (bytes with a scale an output).
 struct KwMatrix {
     const void *weight;
-    const float *scale, *bias;  // null: floats; null: none
+    const float *scale, *bias;  // of bytes alone; null: none
+    int32_t bits;
 };
 
 struct KwLayer {
     const float *input_norm, *post_norm, *q_norm, *k_norm;  // the last two may be null
     KwMatrix qkv, output, gate_up, down;
-    float *keys, *values;
+    float *keys, *values;  // lanes
     float scale;
     int32_t window;
 };

@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <type_traits>
+#include <vector>
 
 #if defined(__AVX512F__)
 constexpr int WIDTH = 16;
@@ -14,6 +16,21 @@ constexpr int WIDTH = 4;
 
 typedef float Vec __attribute__((vector_size(WIDTH * 4)));
 typedef int32_t IntVec __attribute__((vector_size(WIDTH * 4)));
+
+// Memory that begins with a cache line: a vector across two of them is read at half the speed.
+template <class T>
+struct LineAllocator {
+    using value_type = T;
+    static constexpr std::align_val_t LINE{64};
+
+    T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), LINE)); }
+    void deallocate(T* memory, size_t) { ::operator delete(memory, LINE); }
+    bool operator==(const LineAllocator&) const { return true; }
+    bool operator!=(const LineAllocator&) const { return false; }
+};
+
+template <class T>
+using Array = std::vector<T, LineAllocator<T>>;
 
 static inline Vec load(const float* from) {
     Vec value;
@@ -32,6 +49,12 @@ static inline IntVec load_ints(const void* from) {
     return value;
 }
 
+static inline IntVec lane_numbers() {
+    IntVec numbers;
+    for (int i = 0; i < WIDTH; i++) numbers[i] = i;
+    return numbers;
+}
+
 // To the nearest integer, for numbers below 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
 static inline IntVec nearest(Vec value) {
     const Vec magic = broadcast(12582912.0f);
@@ -46,33 +69,42 @@ static inline void as_constant(int value, Work work) {
     work(std::integral_constant<int, MOST>{});
 }
 
-static inline float sum(Vec value) {
-    float total = 0;
-    for (int i = 0; i < WIDTH; i++) total += value[i];
-    return total;
+// Every lane becomes what `join` makes of all lanes.
+template <class AnyVec, class Join>
+static inline AnyVec fold(AnyVec value, Join join) {
+    const IntVec lanes = lane_numbers();
+    for (int apart = WIDTH / 2; apart > 0; apart /= 2)
+        value = join(value, __builtin_shuffle(value, lanes ^ apart));
+    return value;
 }
 
-// e^x by Cephes' scheme: x = n ln 2 + r, a polynomial of degree 6 in r, then 2^n by its exponent
-// bits. Relative error below 2e-7; arguments are clamped to where the result is a normal number.
-static inline Vec exp(Vec x) {
-    x = x > broadcast(88.0f) ? broadcast(88.0f) : x;
-    x = x < broadcast(-87.0f) ? broadcast(-87.0f) : x;
-    Vec scaled = x * 1.44269504088896341f;
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer; the volatile-free form
-    // holds because the build does not allow reassociation.
-    const Vec magic = broadcast(12582912.0f);
-    Vec whole = (scaled + magic) - magic;
-    Vec r = x - whole * 0.693359375f;
-    r = r - whole * -2.12194440e-4f;
-    Vec p = broadcast(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    IntVec bits = (__builtin_convertvector(whole, IntVec) + 127) << 23;
-    Vec power;
-    std::memcpy(&power, &bits, sizeof power);
-    return p * power;
+static inline Vec larger(Vec left, Vec right) { return left > right ? left : right; }
+
+static inline float sum(Vec value) {
+    return fold(value, [](Vec left, Vec right) { return left + right; })[0];
 }
+
+// 2^x by Cephes' scheme: x = n + r, a polynomial of degree 6 in r, n added to its exponent bits.
+// Relative error below 2e-7; arguments are clamped to where the result is a normal number.
+static inline Vec exp2(Vec x) {
+    x = x > broadcast(127.0f) ? broadcast(127.0f) : x;
+    x = x < broadcast(-125.0f) ? broadcast(-125.0f) : x;
+    // Rounds to the nearest integer, see above; holds because the build does not reassociate.
+    const Vec magic = broadcast(12582912.0f);
+    Vec whole = (x + magic) - magic;
+    Vec r = x - whole;
+    Vec p = broadcast(1.535336188319500e-4f);
+    p = p * r + 1.339887440266574e-3f;
+    p = p * r + 9.618437357674640e-3f;
+    p = p * r + 5.550332471162809e-2f;
+    p = p * r + 2.402264791363012e-1f;
+    p = p * r + 6.931472028550421e-1f;
+    p = p * r + 1.0f;
+    IntVec bits;
+    std::memcpy(&bits, &p, sizeof bits);
+    bits += __builtin_convertvector(whole, IntVec) << 23;
+    std::memcpy(&p, &bits, sizeof bits);
+    return p;
+}
+
+constexpr float LOG2_E = 1.44269504088896341f;

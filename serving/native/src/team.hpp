@@ -5,12 +5,14 @@
 //     thread 1: t1 t3 | t2 t3                |
 //                     ^ barrier: everybody is done, the next phase's tasks start from 0
 //
-// Tasks are claimed one by one, so a thread that the system took the core from costs one task, not
-// its whole share. Between steps the threads sleep; inside a step they spin, since a phase lasts
+// Tasks are claimed one by one: first those of a thread's own range, the same ones in every phase of
+// as many, whose data is in its cache; then what the others have left. So a thread that the system
+// took the core from costs one task, not its whole share. Between steps the threads sleep; inside a step they spin, since a phase lasts
 // microseconds, and yield when it takes longer.
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -26,7 +28,7 @@ static inline void relax() {
 
 class Team {
   public:
-    explicit Team(int size) : size_(size) {
+    explicit Team(int size) : size_(size), next_(size) {
         for (int i = 1; i < size; i++) threads_.emplace_back([this, i] { serve(i); });
     }
 
@@ -56,26 +58,32 @@ class Team {
 
     // Inside `run`: do tasks [0, count) among all threads, then wait for the last one.
     template <class Task>
-    void each(int count, Task task) {
-        for (;;) {
-            int index = next_.fetch_add(1, std::memory_order_relaxed);
-            if (index >= count) break;
-            task(index);
+    void each(int thread, int count, Task task) {
+        for (int i = 0; i < size_; i++) {
+            int owner = (thread + i) % size_;
+            int begin = edge(owner, count), own = edge(owner + 1, count) - begin;
+            std::atomic<int>& next = next_[owner].value;
+            while (next.load(std::memory_order_relaxed) < own) {
+                int index = next.fetch_add(1, std::memory_order_relaxed);
+                if (index < own) task(begin + index);
+            }
         }
         barrier();
     }
 
   private:
     void barrier() {
-        int phase = phase_.load(std::memory_order_relaxed);
+        uint32_t phase = phase_.load(std::memory_order_relaxed);
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
             arrived_.store(0, std::memory_order_relaxed);
-            next_.store(0, std::memory_order_relaxed);
+            for (auto& next : next_) next.value.store(0, std::memory_order_relaxed);
             phase_.store(phase + 1, std::memory_order_release);
             return;
         }
         for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; spins++) pause(spins);
     }
+
+    int edge(int thread, int count) const { return int(int64_t(count) * thread / size_); }
 
     static void pause(int spins) {
         if (spins < 4000) {
@@ -101,15 +109,19 @@ class Team {
         }
     }
 
+    struct alignas(64) Counter {
+        std::atomic<int> value{0};
+    };
+
     const int size_;
-    std::vector<std::thread> threads_;
     std::mutex mutex_;
     std::condition_variable wake_;
     const std::function<void(int)>* work_ = nullptr;
     long generation_ = 0;
     bool leaving_ = false;
     alignas(64) std::atomic<int> running_{0};
-    alignas(64) std::atomic<int> next_{0};
+    std::vector<Counter> next_;  // claimed of each thread's range
     alignas(64) std::atomic<int> arrived_{0};
-    alignas(64) std::atomic<int> phase_{0};
+    alignas(64) std::atomic<uint32_t> phase_{0};
+    std::vector<std::thread> threads_;  // last: they use all the others
 };

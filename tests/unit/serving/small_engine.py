@@ -13,10 +13,25 @@ VOCAB = 1000
 class SmallEngine:
     """Each step says how many tokens it computed for whom: that is what it costs."""
 
-    def __init__(self, *, num_blocks=1000, block_size=4, budget=64, max_num_seqs=8, share=0.75):
+    def __init__(
+        self,
+        *,
+        num_blocks=1000,
+        block_size=4,
+        budget=64,
+        max_num_seqs=8,
+        share=0.75,
+        turns=None,
+        drafter=None,
+    ):
         self.cache = KVCacheManager(num_blocks, block_size)
         self.scheduler = Scheduler(
-            self.cache, max_num_seqs=max_num_seqs, token_budget=budget, long_prefill_share=share
+            self.cache,
+            max_num_seqs=max_num_seqs,
+            token_budget=budget,
+            long_prefill_share=share,
+            turns=turns,
+            drafter=drafter,
         )
         self.runner = FakeRunner(num_blocks, block_size, VOCAB)
         self.core = EngineCore(

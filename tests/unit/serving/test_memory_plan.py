@@ -83,7 +83,7 @@ def test_limits_keep_their_order_whatever_the_sizes(
 
 def test_defaults_by_device() -> None:
     assert [memory_plan.block_size_for(0, device) for device in ("cuda", "cpu")] == [256, 16]
-    assert [memory_plan.token_budget_for(0, device) for device in ("cuda", "cpu")] == [8192, 256]
+    assert [memory_plan.token_budget_for(0, device) for device in ("cuda", "cpu")] == [8192, 160]
     assert memory_plan.block_size_for(32, "cuda") == 32
     assert memory_plan.token_budget_for(99, "cpu") == 99
 

@@ -183,7 +183,7 @@ def start(model: PreTrainedModel) -> None:
     expected = verify.eager_logits(model)
     probed = probe(model, torch.float32)
     paged = PagedModel(model, probed, ReferenceAttention(), num_blocks=4, block_size=16)
-    verify.check(paged, model, expected, 16)
+    verify.check(paged, model, expected, 16, served_in=torch.float32)
 
 
 @pytest.mark.parametrize(("config", "reason"), REFUSED.values(), ids=REFUSED.keys())

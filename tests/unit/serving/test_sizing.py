@@ -32,7 +32,7 @@ def settings(cache: dict[str, Any] | None = None, **scheduler: Any) -> EngineCon
 def test_defaults_by_device() -> None:
     plain = settings()
     assert [sizing.block_size_for(plain, device) for device in (CPU, CUDA)] == [16, 256]
-    assert [sizing.token_budget_for(plain, device) for device in (CPU, CUDA)] == [256, 8192]
+    assert [sizing.token_budget_for(plain, device) for device in (CPU, CUDA)] == [160, 8192]
 
 
 def test_settings_win() -> None:

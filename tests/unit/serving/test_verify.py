@@ -31,7 +31,7 @@ def check(folder: Path, backend: Any, dtype: torch.dtype = torch.float32, block:
     model.config.pad_token_id = None
     expected = verify.eager_logits(model)
     paged = PagedModel(model, probe(model, dtype), backend, num_blocks=32, block_size=block)
-    verify.check(paged, model, expected, block)
+    verify.check(paged, model, expected, block, served_in=model.dtype)
 
 
 @pytest.mark.parametrize("block_size", [1, 5, 16, 256])

@@ -14,12 +14,13 @@ from transformers import AutoConfig
 
 from serving.native import source
 from serving.native.checkpoint_reader import CheckpointReader, MissingTensor
+from serving.native.precision import Precision
 from serving.native.source import packed_weights
 from serving.native.weights import DecoderWeights, take_weights, to_tensors
 from serving.runner import loader, verify
 from tests.parity.models import CONFIGS, NATIVE, load, random_model
 
-MODES = [False, True]
+MODES = list(Precision)
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +42,8 @@ def skeleton(folder: Path) -> Any:
     return model
 
 
-def packed(folder: Path, *, in_bytes: bool, forward: Any = verify.eager_logits) -> Any:
-    return packed_weights(folder, skeleton(folder), forward, in_bytes=in_bytes)
+def packed(folder: Path, *, precision: Precision, forward: Any = verify.eager_logits) -> Any:
+    return packed_weights(folder, skeleton(folder), forward, precision=precision)
 
 
 def same(left: DecoderWeights, right: DecoderWeights) -> bool:
@@ -54,36 +55,40 @@ def never(model: Any) -> Tensor:
     raise AssertionError("transformers' modules ran")
 
 
-@pytest.mark.parametrize("in_bytes", MODES)
+@pytest.mark.parametrize("precision", MODES)
 @pytest.mark.parametrize("name", NATIVE)
-def test_they_are_those_of_the_loaded_model(tmp_path: Path, name: str, in_bytes: bool) -> None:
+def test_they_are_those_of_the_loaded_model(
+    tmp_path: Path, name: str, precision: Precision
+) -> None:
     folder = saved(tmp_path, name)
-    weights, logits = packed(folder, in_bytes=in_bytes)
+    weights, logits = packed(folder, precision=precision)
     model = load(folder)
     assert torch.allclose(logits, verify.eager_logits(model), atol=1e-4)
-    assert same(weights, take_weights(model, in_bytes=in_bytes))
+    assert same(weights, take_weights(model, precision=precision))
 
 
-@pytest.mark.parametrize("in_bytes", MODES)
-def test_a_tied_head_is_packed_once(tmp_path: Path, in_bytes: bool) -> None:
+@pytest.mark.parametrize("precision", MODES)
+def test_a_tied_head_is_packed_once(tmp_path: Path, precision: Precision) -> None:
     folder = saved(tmp_path, "native_llama", tied=True)
     for forward in (verify.eager_logits, never):
-        weights, _ = packed(folder, in_bytes=in_bytes, forward=forward)
+        weights, _ = packed(folder, precision=precision, forward=forward)
         assert weights.embeddings is weights.head
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_checkpoint_in_16_bits_is_widened(tmp_path: Path, dtype: torch.dtype) -> None:
     folder = saved(tmp_path, "native_llama", dtype)
-    weights, _ = packed(folder, in_bytes=True)
-    assert same(weights, take_weights(load(folder), in_bytes=True))
+    weights, _ = packed(folder, precision=Precision.INT8)
+    assert same(weights, take_weights(load(folder), precision=Precision.INT8))
 
 
-@pytest.mark.parametrize("in_bytes", MODES)
-def test_the_second_start_runs_nothing_of_transformers(tmp_path: Path, in_bytes: bool) -> None:
+@pytest.mark.parametrize("precision", MODES)
+def test_the_second_start_runs_nothing_of_transformers(
+    tmp_path: Path, precision: Precision
+) -> None:
     folder = saved(tmp_path, "native_qwen3")
-    first, logits = packed(folder, in_bytes=in_bytes)
-    second, kept = packed(folder, in_bytes=in_bytes, forward=never)
+    first, logits = packed(folder, precision=precision)
+    second, kept = packed(folder, precision=precision, forward=never)
     assert same(first, second)
     assert torch.equal(logits, kept)
 
@@ -92,26 +97,26 @@ def test_kept_bytes_need_no_weights_of_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = saved(tmp_path, "native_llama")
-    first, _ = packed(folder, in_bytes=True)
+    first, _ = packed(folder, precision=Precision.INT8)
     monkeypatch.setattr(source, "CheckpointReader", never)
-    assert same(first, packed(folder, in_bytes=True)[0])
+    assert same(first, packed(folder, precision=Precision.INT8)[0])
 
 
 def test_a_spoilt_file_is_made_again(tmp_path: Path, home: Path) -> None:
     folder = saved(tmp_path, "native_llama")
-    first, _ = packed(folder, in_bytes=True)
+    first, _ = packed(folder, precision=Precision.INT8)
     (path,) = (home / "weights").iterdir()
     good = path.read_bytes()
     path.write_bytes(good[:-100])
-    assert same(first, packed(folder, in_bytes=True)[0])
+    assert same(first, packed(folder, precision=Precision.INT8)[0])
     assert path.read_bytes() == good
 
 
 def test_a_changed_checkpoint_is_quantised_anew(tmp_path: Path) -> None:
     folder = saved(tmp_path, "native_llama")
-    first, _ = packed(folder, in_bytes=True)
+    first, _ = packed(folder, precision=Precision.INT8)
     random_model(CONFIGS["native_llama"](), seed=5).save_pretrained(folder)
-    assert not same(first, packed(folder, in_bytes=True)[0])
+    assert not same(first, packed(folder, precision=Precision.INT8)[0])
 
 
 def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
@@ -146,18 +151,18 @@ def test_a_checkpoint_that_lacks_one_is_told_before_anything_runs(tmp_path: Path
     config.num_hidden_layers = 5
     config.save_pretrained(folder)
     with pytest.raises(MissingTensor, match=r"no tensor model\.layers\.3\."):
-        packed(folder, in_bytes=True, forward=never)
+        packed(folder, precision=Precision.INT8, forward=never)
 
 
 def test_a_lost_output_head_is_not_taken_for_a_tied_one(tmp_path: Path) -> None:
     folder = saved(tmp_path, "native_llama", tied=True)
     CONFIGS["native_llama"]().save_pretrained(folder)
     with pytest.raises(MissingTensor, match=r"no tensor lm_head\.weight"):
-        packed(folder, in_bytes=True, forward=never)
+        packed(folder, precision=Precision.INT8, forward=never)
 
 
 def test_the_skeleton_stays_empty(tmp_path: Path) -> None:
     folder = saved(tmp_path, "native_llama")
     model = skeleton(folder)
-    packed_weights(folder, model, verify.eager_logits, in_bytes=False)
+    packed_weights(folder, model, verify.eager_logits, precision=Precision.FLOAT32)
     assert all(parameter.is_meta for parameter in model.parameters())
