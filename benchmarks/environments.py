@@ -106,6 +106,7 @@ class Environment:
             for line in _run_pip(self.python, self.requirements):
                 status.update(f"environment {self.name}: {escape(line[:_SHOWN_WIDTH])}")
         self._add_aliases()
+        self._link_libraries()
         (self.folder / ".ready").write_text(self._digest(), encoding="utf-8")
         console.print(f"environment {self.name}: installed")
 
@@ -119,6 +120,17 @@ class Environment:
                 folder.mkdir(exist_ok=True)
                 text = f"Metadata-Version: 2.1\nName: {alias}\nVersion: {version}\n"
                 (folder / "METADATA").write_text(text, encoding="utf-8")
+
+    def _link_libraries(self) -> None:
+        """Let a program find its own libraries by the short names that it was linked with.
+
+        A wheel holds no links: of libx.so.0 -> libx.so.0.6.0 it has the second alone.
+        """
+        for library in self.folder.glob("lib/python3*/site-packages/*/bin/*.so.*.*"):
+            stem, _, version = library.name.partition(".so.")
+            short = library.with_name(f"{stem}.so.{version.partition('.')[0]}")
+            if not short.exists():
+                short.symlink_to(library.name)
 
     def _digest(self) -> str:
         return hashlib.sha256(self.requirements.read_bytes()).hexdigest()

@@ -64,7 +64,7 @@ class SchedulerConfig:
     long_prefill_share: float = setting(
         0.25,
         "KEEPWARM_LONG_PREFILL_SHARE",
-        "share of the token budget that a prompt longer than the budget may take while others run",
+        "share of the token budget that a prompt longer than it may take while others decode",
     )
     speculation: str = setting(
         "auto",

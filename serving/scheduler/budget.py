@@ -16,11 +16,13 @@ class StepBudget:
         scored: prompt positions that it may still score and tokens that it may still draft, each
             by a row of logits as wide as the vocabulary. Exceeded by one scored position for each
             sequence at most, so that none starves.
+        long_chunk: tokens of a long prompt at most.
         enough: nobody joins the step when no more than this is left of `tokens`.
     """
 
     tokens: int
     scored: int
+    long_chunk: int
     enough: int = 0
 
     @property

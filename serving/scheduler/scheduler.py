@@ -41,7 +41,7 @@ class Scheduler:
         max_num_seqs: sequences in one step at most.
         token_budget: tokens in one step at most.
         long_prefill_share: share of the budget that a prompt which does not fit into one step may
-            take while others run, so that it does not stall their decoding.
+            take while others decode, so that it does not stall them.
         score_budget: rows of logits for scored positions and drafts in one step, see `StepBudget`.
         drafter: guesses tokens that a step then verifies; None for none.
         max_model_len: tokens of a sequence at most; 0: as many as the cache holds.
@@ -118,16 +118,17 @@ class Scheduler:
         """Choose this step's chunks; blocks for them are allocated when it returns."""
         decoding = sum(sequence.num_uncomputed == 1 for sequence in self.running)
         turn = self._turns.choose(decoding, decoding < len(self.running) or bool(self.waiting))
-        chunks = self._chunks(turn)
+        chunks = self._chunks(turn, decoding)
         if turn is Turn.PROMPTS and not chunks:  # nobody who waits can start
-            chunks = self._chunks(self._turns.decode())
+            chunks = self._chunks(self._turns.decode(), decoding)
         finished, self._finished_ids = self._finished_ids, []
         return SchedulerOutput(chunks=chunks, finished_ids=finished)
 
-    def _chunks(self, turn: Turn) -> list[ScheduledChunk]:
+    def _chunks(self, turn: Turn, decoding: int) -> list[ScheduledChunk]:
         """This step's chunks, of those whose turn it is."""
         chunks: list[ScheduledChunk] = []
-        budget = StepBudget(self._token_budget, self._score_budget)
+        long_chunk = self._long_prefill_chunk if decoding else self._token_budget
+        budget = StepBudget(self._token_budget, self._score_budget, long_chunk)
         if turn is Turn.PROMPTS:
             budget.enough = max(0, budget.tokens - self._turns.enough_rows)
         preempted = self._schedule_running(chunks, budget, turn)
@@ -157,7 +158,7 @@ class Scheduler:
                 continue
             behind = len(self.running) - index - 1  # of whom each one that decodes gets a token
             spared = 0 if turn is Turn.PROMPTS else behind
-            count = self._chunk_size(sequence, budget.tokens - spared, budget.scored)
+            count = self._chunk_size(sequence, budget.tokens - spared, budget)
             while not self.cache.grow(sequence.table, sequence.num_computed + count):
                 preempted = True
                 if self._preempt_youngest() is sequence:
@@ -184,7 +185,7 @@ class Scheduler:
                 self._blocked, self._blocked_slack = sequence, self._slack
                 return
             self._admit(sequence, prefix)
-            count = self._chunk_size(sequence, budget.tokens, budget.scored)
+            count = self._chunk_size(sequence, budget.tokens, budget)
             self.cache.grow(sequence.table, sequence.num_computed + count)
             chunks.append(self._commit(sequence, count))
             budget.spend(chunks[-1])
@@ -233,14 +234,12 @@ class Scheduler:
         if not sequence.num_unscored:  # scoring is slow: nobody should wait for it
             self._holdback.begin(sequence.request_id, sequence.table.hashes, len(prefix))
 
-    def _chunk_size(self, sequence: Sequence, tokens: int, scored: int) -> int:
+    def _chunk_size(self, sequence: Sequence, tokens: int, budget: StepBudget) -> int:
         left = sequence.num_uncomputed
         if left == 1:
             return 1
-        count = min(left, tokens)
-        if sequence.is_long and len(self.running) > 1:
-            count = min(count, self._long_prefill_chunk)
-        return sequence.within_scores(count, scored)
+        count = min(left, tokens, budget.long_chunk if sequence.is_long else left)
+        return sequence.within_scores(count, budget.scored)
 
     def _commit(self, sequence: Sequence, count: int) -> ScheduledChunk:
         """Count `count` tokens as computed and describe them to the runner."""

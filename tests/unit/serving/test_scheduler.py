@@ -75,6 +75,16 @@ class TestLongPrompts:
         engine.add("short", prompt_of(3, 3))
         assert engine.step() == {"first": 1, "long": 12, "short": 3}
 
+    def test_among_others_that_do_not_decode_it_takes_the_whole_budget(self):
+        engine = SmallEngine(budget=16, share=0.25)
+        engine.add("first", prompt_of(40, 1))
+        engine.add("second", prompt_of(40, 2))
+        assert [engine.step() for _ in range(3)] == [
+            {"first": 16},
+            {"first": 16},
+            {"first": 8, "second": 8},
+        ]
+
     def test_a_prompt_that_fits_into_one_step_takes_what_it_needs(self):
         engine = SmallEngine(budget=16, share=0.25)
         engine.add("first", prompt_of(4, 1), max_tokens=9)

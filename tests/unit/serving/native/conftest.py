@@ -9,7 +9,12 @@ import pytest
 
 from serving.native import compiler, library
 
-BUILDS = {"as wide as they go": (), "AVX2 at most": ("-mno-avx512f",), "SSE at most": ("-mno-avx",)}
+BUILDS = {
+    "as wide as they go": (),
+    "AVX-512 of the first kind": ("-mno-avx512vnni", "-mno-avx512bf16"),
+    "AVX2 at most": ("-mno-avx512f",),
+    "SSE at most": ("-mno-avx",),
+}
 
 
 @pytest.fixture(params=BUILDS)
