@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+# It closes each connection, and says so: the client would use one again that is about to end.
+CHUNKED = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 Script = Callable[[socket.socket], None]
 

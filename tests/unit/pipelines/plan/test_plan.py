@@ -159,7 +159,7 @@ def test_a_cpu_s_memory_by_hand(models: dict[str, Footprint]) -> None:
     plan = planned(models, "qwen2.5-0.5b", "ml.m7i.2xlarge", context=4096)
     total = 32 * GIB
     parameters, head = 494_032_768, 151_936 * 896
-    activations = 256 * (8 * 896 + 3 * 4864) * 4 + 3 * 64 * 151_936 * 4
+    activations = 160 * (8 * 896 + 3 * 4864) * 4 + 3 * 64 * 151_936 * 4
     left = total - int(0.08 * total) - 2 * GIB - 4 * head - 4 * parameters - activations
     setting = int(0.9 * left / GIB * 100) / 100
     assert plan.environment["KEEPWARM_KV_CACHE_GIB"] == f"{setting:.2f}"
