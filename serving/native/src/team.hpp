@@ -7,8 +7,8 @@
 //
 // Tasks are claimed one by one: first those of a thread's own range, the same ones in every phase of
 // as many, whose data is in its cache; then what the others have left. So a thread that the system
-// took the core from costs one task, not its whole share. Between steps the threads sleep; inside a step they spin, since a phase lasts
-// microseconds, and yield when it takes longer.
+// took the core from costs one task, not its whole share. Between steps the threads sleep; inside a
+// step they spin, since a phase lasts microseconds, and yield when it takes longer.
 #pragma once
 #include <atomic>
 #include <condition_variable>

@@ -74,6 +74,17 @@ def test_eight_bits_are_used_where_they_are_asked_for(zoo: Zoo) -> None:
     assert info.backend == "native-int8"
 
 
+def test_sixteen_bits_are_the_kernels_too(zoo: Zoo) -> None:
+    _, info = engine(zoo["native_llama"].folder, dtype="bfloat16")
+    assert (info.backend, info.dtype) == ("native-bfloat16", "bfloat16")
+
+
+def test_what_the_kernels_do_not_take_is_loaded_in_sixteen_bits(zoo: Zoo) -> None:
+    cache = {"block_size": 5, "num_blocks": 64}
+    _, info = engine(zoo["native_llama"].folder, dtype="bfloat16", cache=cache)
+    assert (info.backend, info.dtype) == ("cpu", "bfloat16")
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [
