@@ -1,4 +1,4 @@
-"""What 16 and 8 bits cost the default model: at most two per cent of perplexity on the shipped text."""
+"""What 16 and 8 bits cost the default model: at most two per cent of the perplexity."""
 
 from __future__ import annotations
 
