@@ -19,6 +19,10 @@ from serving.native.pack import Matrix
 from serving.native.weights import DecoderWeights, LayerWeights, check_family, take_weights
 from serving.scheduler.output import ScheduledChunk
 
+KEPT_LOGITS_BYTES = 32 * 2**20
+"""Memory for logits is kept up to here: fresh pages cost time at each step, and pieces of changing
+size leave holes. Above, the C library maps and unmaps it by itself."""
+
 
 class NativeModel:
     """Runs chunks of many sequences by one call of the compiled kernels.
@@ -53,6 +57,7 @@ class NativeModel:
         self._block_size = block_size
         self._vocabulary: int = self._decoder.lm_head.out_features
         self._weights = weights or take_weights(model)
+        self._logits = torch.empty(0, self._vocabulary)
         self._example = torch.zeros(1, 1)  # tells the rotary embedding a dtype and a device
         layer = spec.layers[0]
         # Only slots that were written are read, and untouched memory costs nothing.
@@ -79,11 +84,11 @@ class NativeModel:
 
     @torch.inference_mode()
     def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
-        """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`."""
+        """See serving.runner.interface.StepModel."""
         ids = torch.tensor([token for chunk in chunks for token in chunk.token_ids])
         positions = torch.tensor([p for chunk in chunks for p in range(chunk.start, chunk.end)])
         cosine, sine = self._decoder.model.rotary_emb(self._example, positions[None])
-        logits = torch.empty(len(rows), self._vocabulary)
+        logits = self._room_for_logits(len(rows))
         arrays = {
             "ids": ids,
             "cosine": cosine.contiguous(),
@@ -100,6 +105,14 @@ class NativeModel:
         )
         self._library.kw_forward(self._handle, ctypes.byref(batch))
         return logits
+
+    def _room_for_logits(self, rows: int) -> Tensor:
+        """Memory for a step's logits, the same as the last time's where they fit."""
+        if 4 * rows * self._vocabulary > KEPT_LOGITS_BYTES:
+            return torch.empty(rows, self._vocabulary)
+        if rows > len(self._logits):
+            self._logits = torch.empty(rows, self._vocabulary)
+        return self._logits[:rows]
 
     def _sequences(self, chunks: list[ScheduledChunk]) -> dict[str, Tensor]:
         """Where each sequence's rows, cached tokens and blocks are."""

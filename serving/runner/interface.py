@@ -31,4 +31,7 @@ class StepModel(Protocol):
     device: torch.device
 
     def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
-        """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`."""
+        """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`, perhaps none.
+
+        They are valid until the next call.
+        """

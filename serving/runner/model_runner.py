@@ -33,8 +33,7 @@ class ModelRunner:
         sampling, rows = _sampling_rows(work.chunks)
         rows_and_scored = rows + scored_rows(work.chunks)
         try:
-            # Without a row to sample, one is computed all the same: models expect at least one.
-            logits = self._model.forward(work.chunks, rows_and_scored or [0])
+            logits = self._model.forward(work.chunks, rows_and_scored)
             tokens = self._sample(logits[: len(rows)], sampling)
             scores = score(work.chunks, logits[len(rows) :])
         except torch.AcceleratorError as error:

@@ -59,11 +59,11 @@ class PagedModel:
             input_ids=self._tensor(ids)[None],
             position_ids=self._tensor(positions)[None],
             use_cache=False,
-            logits_to_keep=self._tensor(rows),
+            logits_to_keep=self._tensor(rows or [0]),  # models expect at least one row
             kv_step=step,
         )
         logits: Tensor = output.logits[0]
-        return logits
+        return logits[: len(rows)]
 
     def _tensor(self, data: list[int]) -> Tensor:
         return torch.tensor(data, dtype=torch.int64, device=self.device)

@@ -74,7 +74,8 @@ def check(
             output_token_ids=[],
         )
         try:
-            parts.append(paged.forward([chunk], list(range(end - start))).float())
+            logits = paged.forward([chunk], list(range(end - start)))
+            parts.append(logits.to(torch.float32, copy=True))
         except Exception as error:
             raise _refusal(model, error) from error
     difference = _difference(torch.cat(parts), expected, served_in)

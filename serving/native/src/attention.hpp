@@ -21,22 +21,28 @@ constexpr int QUERIES = WIDTH == 4 ? 2 : 6;  // at once in registers
 // Tiles, and vectors of values, that each query takes at once: 24 sums of 32 registers, or 12 of 16.
 constexpr int TILES = WIDTH == 16 ? 4 : 1;
 constexpr int VALUE_VECS = WIDTH == 16 ? 4 : 2;
+constexpr float PEAK_SLACK = 8;  // weights are below 2^8
 
 // What one task needs, kept by each thread between tasks.
 struct Scratch {
     Array<float> query, output;  // [queries, dim]; the query in lanes
     alignas(64) float scores[MAX_QUERIES][SPAN];
-    float peak[MAX_QUERIES], weight[MAX_QUERIES];
+    Vec weight[MAX_QUERIES];  // what was given so far, in parts
+    float peak[MAX_QUERIES];
     int begin[MAX_QUERIES], end[MAX_QUERIES];  // positions that a query sees: [begin, end)
 };
 
-// scores[q][t * TILE ..] = query[q] . keys[t], for Q queries and T tiles.
-template <class Kind, int Q, int T>
+// scores[q][t * TILE ..] = query[q] . keys[t], for Q queries and T tiles. With AHEAD, as many lines of
+// the tiles `ahead` are fetched: one by one, since many at once would wait for each other.
+template <class Kind, int Q, int T, bool AHEAD>
 static inline void score(
-    const float* query, int dim, const float* const* tiles, float (*scores)[SPAN]) {
+    const float* query, int dim, const float* const* tiles, const float* const* ahead,
+    float (*scores)[SPAN]) {
     Vec sums[Q][T][TILE_VECS] = {};
     int lanes = dim / Kind::PER_LANE;
     for (int d = 0; d < lanes; d++) {
+        if (AHEAD)
+            for (int t = 0; t < T; t++) prefetch(ahead[t] + d * TILE);
         Vec parts[T][TILE_VECS];
         for (int t = 0; t < T; t++)
             for (int v = 0; v < TILE_VECS; v++) parts[t][v] = load(tiles[t] + d * TILE + v * WIDTH);
@@ -54,10 +60,10 @@ static inline void score(
                 store(&scores[q][t * TILE + v * WIDTH], sums[q][t][v]);
 }
 
-// output[q][d .. d + C vectors) += sum over the span of weights[q][i] * values[i].
-template <class Kind, int Q, int C>
+// output[q][d .. d + C vectors) += sum over the span of weights[q][i] * values[i]. AHEAD as above.
+template <class Kind, int Q, int C, bool AHEAD>
 static inline void gather(
-    float (*weights)[SPAN], const Span& span, int dim, int d, float* output) {
+    float (*weights)[SPAN], const Span& span, const Span& next, int dim, int d, float* output) {
     Vec sums[Q][C];
     for (int q = 0; q < Q; q++)
         for (int c = 0; c < C; c++) sums[q][c] = load(output + size_t(q) * dim + d + c * WIDTH);
@@ -71,10 +77,15 @@ static inline void gather(
     };
     for (int tile = 0; tile * TILE < span.count; tile++) {
         const float* values = span.values[tile] + d;
+        const float* ahead = next.values[tile] + d;
         const float* lane = &weights[0][tile * TILE / Kind::PER_LANE];
         int tokens = std::min(TILE, span.count - tile * TILE);
         int lanes = tokens / Kind::PER_LANE;
-        for (int i = 0; i < lanes; i++, values += dim, lane++) add(values, lane, [](Vec v) { return v; });
+        for (int i = 0; i < lanes; i++, values += dim, lane++) {
+            if (AHEAD)
+                for (int c = 0; c < C * WIDTH; c += LINE) prefetch(ahead + size_t(i) * dim + c);
+            add(values, lane, [](Vec v) { return v; });
+        }
         if (tokens % Kind::PER_LANE) add(values, lane, Kind::first_only);
     }
     for (int q = 0; q < Q; q++)
@@ -93,34 +104,44 @@ static inline void in_groups(int queries, Work work) {
 }
 
 template <class Kind>
-static inline void score_all(Scratch& use, int queries, const Span& span, int dim) {
+static inline void score_all(
+    Scratch& use, int queries, const Span& span, const Span& next, int dim) {
     in_groups(queries, [&](auto size, int q) {
         const float* query = use.query.data() + size_t(q) * dim / Kind::PER_LANE;
-        for (int tile = 0; tile < span.tiles();) {
-            auto to = reinterpret_cast<float(*)[SPAN]>(&use.scores[q][tile * TILE]);
-            if (span.tiles() - tile >= TILES) {
-                score<Kind, size(), TILES>(query, dim, span.keys + tile, to);
-                tile += TILES;
-            } else {
-                score<Kind, size(), 1>(query, dim, span.keys + tile, to);
-                tile++;
-            }
-        }
+        auto to = [&](int tile) { return reinterpret_cast<float(*)[SPAN]>(&use.scores[q][tile * TILE]); };
+        bool ahead = q == 0 && next.count > 0;
+        int tile = 0;
+        for (; span.tiles() - tile >= TILES; tile += TILES)
+            if (ahead)
+                score<Kind, size(), TILES, true>(
+                    query, dim, span.keys + tile, next.keys + tile, to(tile));
+            else
+                score<Kind, size(), TILES, false>(query, dim, span.keys + tile, nullptr, to(tile));
+        for (; tile < span.tiles(); tile++)
+            score<Kind, size(), 1, false>(query, dim, span.keys + tile, nullptr, to(tile));
     });
 }
 
 template <class Kind>
-static inline void gather_all(Scratch& use, int queries, const Span& span, int dim) {
+static inline void gather_all(
+    Scratch& use, int queries, const Span& span, const Span& next, int dim) {
     in_groups(queries, [&](auto size, int q) {
         float* output = use.output.data() + size_t(q) * dim;
+        bool ahead = q == 0 && next.count > 0;
         int d = 0;
         for (; d + VALUE_VECS * WIDTH <= dim; d += VALUE_VECS * WIDTH)
-            gather<Kind, size(), VALUE_VECS>(&use.scores[q], span, dim, d, output);
-        for (; d < dim; d += WIDTH) gather<Kind, size(), 1>(&use.scores[q], span, dim, d, output);
+            if (ahead)
+                gather<Kind, size(), VALUE_VECS, true>(&use.scores[q], span, next, dim, d, output);
+            else
+                gather<Kind, size(), VALUE_VECS, false>(&use.scores[q], span, next, dim, d, output);
+        for (; d < dim; d += WIDTH)
+            gather<Kind, size(), 1, false>(&use.scores[q], span, next, dim, d, output);
     });
 }
 
-// Scores of query q, as powers of two, to weights in lanes, in place; rescales what was gathered under a lower peak.
+// Scores of query q, as powers of two, to weights in lanes, in place. Weights are relative to 2^peak,
+// which follows the highest score only when that is PEAK_SLACK above it: the sums stay in range, and
+// what was gathered need not be rescaled at every span (as in FlashAttention 4).
 template <class Kind>
 static inline void soften(Scratch& use, int q, int first, int count, int dim) {
     constexpr float NOTHING = -std::numeric_limits<float>::infinity();
@@ -130,27 +151,31 @@ static inline void soften(Scratch& use, int q, int first, int count, int dim) {
         std::fill(scores, scores + count, 0.0f);
         return;
     }
-    std::fill(scores, scores + from, NOTHING);
-    std::fill(scores + to, scores + SPAN, NOTHING);
-    Vec highest = load(scores);
-    for (int i = WIDTH; i < SPAN; i += WIDTH) highest = larger(load(scores + i), highest);
-    float peak = std::max(use.peak[q], fold(highest, larger)[0]);
-    bool whole = to - from == SPAN;
-    Vec total = {};
-    for (int i = 0; i < SPAN; i += WIDTH) {
-        Vec seen = load(scores + i), weights = exp2(seen - peak);
-        // Not 2^-125 for what is not seen, but nothing.
-        if (!whole) weights = seen == broadcast(NOTHING) ? Vec{} : weights;
-        Kind::put(scores, i, weights);
-        total += weights;
+    if (to - from < SPAN) {
+        std::fill(scores, scores + from, NOTHING);
+        std::fill(scores + to, scores + SPAN, NOTHING);
     }
-    float factor = std::exp2(use.peak[q] - peak);
-    use.weight[q] = use.weight[q] * factor + sum(total);
-    use.peak[q] = peak;
-    if (factor != 1.0f) {
+    Vec seen[SPAN / WIDTH], highest = seen[0] = load(scores);
+#pragma GCC unroll 16
+    for (int i = 1; i < SPAN / WIDTH; i++) {
+        seen[i] = load(scores + i * WIDTH);
+        highest = larger(seen[i], highest);
+    }
+    if (any(highest > broadcast(use.peak[q] + PEAK_SLACK))) {
+        float peak = fold(highest, larger)[0], factor = std::exp2(use.peak[q] - peak);
+        use.peak[q] = peak;
+        use.weight[q] *= factor;
         float* output = use.output.data() + size_t(q) * dim;
         for (int d = 0; d < dim; d += WIDTH) store(output + d, load(output + d) * factor);
     }
+    Vec total = use.weight[q];
+#pragma GCC unroll 16
+    for (int i = 0; i < SPAN / WIDTH; i++) {
+        Vec weights = exp2<Kind::EXP2_DEGREE>(seen[i] - use.peak[q]);
+        Kind::put(scores, i * WIDTH, weights);
+        total += weights;
+    }
+    use.weight[q] = total;
 }
 
 // `tokens` query tokens at positions [position, position + tokens), one KV head, causal.
@@ -163,14 +188,13 @@ static inline void attend(
     const float* query, size_t query_stride, int group, float scale, int window, float* output,
     size_t output_stride, Scratch& use) {
     int dim = cache.dim, queries = tokens * group;
-    size_t tile = size_t(TILE) * dim / Kind::PER_LANE;
     use.query.resize(size_t(MAX_QUERIES) * dim);
     use.output.assign(size_t(queries) * dim, 0.0f);
     for (int t = 0; t < tokens; t++)
         for (int h = 0; h < group; h++) {
             int q = t * group + h;
             use.peak[q] = -std::numeric_limits<float>::infinity();
-            use.weight[q] = 0;
+            use.weight[q] = Vec{};
             use.end[q] = position + t + 1;
             use.begin[q] = window ? std::max(0, use.end[q] - window) : 0;
             float* to = use.query.data() + size_t(q) * dim / Kind::PER_LANE;
@@ -180,17 +204,17 @@ static inline void attend(
     int last = position + tokens, first = use.begin[0] / SPAN * SPAN;
     for (Span span(cache, table, head, first, last - first); first < last; first += SPAN) {
         Span next(cache, table, head, first + SPAN, std::max(0, last - first - SPAN));
-        Span::prefetch(next.keys, next.tiles(), tile);
-        score_all<Kind>(use, queries, span, dim);
-        Span::prefetch(next.values, next.tiles(), tile);
+        score_all<Kind>(use, queries, span, next, dim);
         for (int q = 0; q < queries; q++) soften<Kind>(use, q, first, span.count, dim);
-        gather_all<Kind>(use, queries, span, dim);
+        gather_all<Kind>(use, queries, span, next, dim);
         span = next;
     }
     for (int t = 0; t < tokens; t++)
         for (int h = 0; h < group; h++) {
             int q = t * group + h;
+            const float* from = use.output.data() + size_t(q) * dim;
             float* to = output + t * output_stride + size_t(h) * dim;
-            for (int d = 0; d < dim; d++) to[d] = use.output[size_t(q) * dim + d] / use.weight[q];
+            float share = 1.0f / sum(use.weight[q]);
+            for (int d = 0; d < dim; d += WIDTH) store(to + d, load(from + d) * share);
         }
 }

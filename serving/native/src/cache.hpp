@@ -51,8 +51,9 @@ struct Span {
     template <class Kind>
     Span(const Cache<Kind>& cache, const int32_t* table, int head, int first, int tokens)
         : count(std::min(SPAN, tokens)) {
-        for (int i = 0; i * TILE < count; i++) {
-            int position = first + i * TILE;
+        for (int i = 0; count > 0 && i < SPAN_TILES; i++) {
+            // Where there are fewer tiles, the last one again: what is fetched ahead exists.
+            int position = first + std::min(i, tiles() - 1) * TILE;
             int block = table[position / cache.block_size];
             size_t at = cache.at(block, head, position % cache.block_size);
             keys[i] = cache.keys + at;
@@ -61,10 +62,9 @@ struct Span {
     }
 
     int tiles() const { return (count + TILE - 1) / TILE; }
-
-    // Blocks lie apart, which no processor foresees.
-    static void prefetch(const float* const* tiles, int count, size_t lanes) {
-        for (int i = 0; i < count; i++)
-            for (size_t line = 0; line < lanes; line += 16) __builtin_prefetch(tiles[i] + line, 0, 2);
-    }
 };
+
+constexpr int LINE = 16;  // lanes of a cache line
+
+// Into the second cache. Blocks lie apart, which no processor foresees.
+static inline void prefetch(const float* line) { __builtin_prefetch(line, 0, 2); }

@@ -51,7 +51,7 @@ static void group(
     }
     for (int i = 0; i < k; i++, panel += PANEL) {
         if (PREFETCH) {
-            for (size_t line = 0; line < STEP; line += 64) __builtin_prefetch(ahead + line);
+            for (size_t line = 0; line < STEP; line += 64) __builtin_prefetch(ahead + line, 0, 2);
             ahead += STEP;
         }
         Vec first = load(panel), second = load(panel + WIDTH);

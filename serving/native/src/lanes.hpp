@@ -44,6 +44,7 @@ static inline HalfVec to_halves(Vec value) {
 
 struct Floats {
     static constexpr int PER_LANE = 1;
+    static constexpr int EXP2_DEGREE = 5;
 
     // sum + lanes * the lane at `input`
     static Vec add(Vec sum, Vec lanes, const float* input) {
@@ -63,6 +64,7 @@ struct Floats {
 
 struct Halves {
     static constexpr int PER_LANE = 2;
+    static constexpr int EXP2_DEGREE = 3;
 
     static Vec add(Vec sum, Vec lanes, const float* input) {
         uint32_t pair;  // may look like any float: its bits must pass through no arithmetic

@@ -146,7 +146,7 @@ static inline void sum_groups(
 #pragma GCC unroll 8
         for (int q = 0; q < QUADS; q++, weight += BYTE_STEP) {
             if (PREFETCH) {
-                for (int line = 0; line < BYTE_STEP; line += 64) __builtin_prefetch(ahead + line);
+                for (int line = 0; line < BYTE_STEP; line += 64) __builtin_prefetch(ahead + line, 0, 2);
                 ahead += BYTE_STEP;
             }
             IntVec parts[2];

@@ -22,11 +22,6 @@ struct Buffer {
     float* row(int index) { return data.data() + size_t(index) * width; }
 };
 
-// Rows [first, end): all of the step's, done together by all threads, or a block of one thread's.
-struct Share {
-    int first, end, thread;
-    bool together;
-};
 
 // RMSNorm of n numbers, of which `width` lie in memory; `out` may be `in`.
 static inline void normalise(

@@ -53,7 +53,18 @@ class Team {
         }
         wake_.notify_all();
         work(0);
-        for (int spins = 0; running_.load(std::memory_order_acquire) > 0; spins++) pause(spins);
+        wait([&] { return running_.load(std::memory_order_acquire) == 0; });
+    }
+
+    // Wait for what another thread is about to make true.
+    template <class Truth>
+    static void wait(Truth truth) {
+        for (int spins = 0; !truth(); spins++) {
+            if (spins < 4000)
+                relax();
+            else
+                sched_yield();
+        }
     }
 
     // Inside `run`: do tasks [0, count) among all threads, then wait for the last one.
@@ -71,7 +82,7 @@ class Team {
         barrier();
     }
 
-  private:
+    // Inside `run`: wait for everybody.
     void barrier() {
         uint32_t phase = phase_.load(std::memory_order_relaxed);
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
@@ -80,18 +91,11 @@ class Team {
             phase_.store(phase + 1, std::memory_order_release);
             return;
         }
-        for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; spins++) pause(spins);
+        wait([&] { return phase_.load(std::memory_order_acquire) != phase; });
     }
 
+  private:
     int edge(int thread, int count) const { return int(int64_t(count) * thread / size_); }
-
-    static void pause(int spins) {
-        if (spins < 4000) {
-            relax();
-        } else {
-            sched_yield();
-        }
-    }
 
     void serve(int number) {
         long seen = 0;

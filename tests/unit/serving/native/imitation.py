@@ -14,6 +14,7 @@ from serving.native.precision import Precision
 
 ATTENTION = "rounded_attention"
 SPAN = 64
+PEAK_SLACK = 8.0  # of attention.hpp, likewise
 """Tokens whose weights are rounded under one peak, as in attention.hpp."""
 
 
@@ -65,9 +66,17 @@ def attention(
     log2_e = 1.44269504088896341
     scores = halves(query * (kwargs["scaling"] * log2_e)) @ key.transpose(2, 3)
     scores = scores.masked_fill(torch.ones(rows, rows).triu(1).bool(), -torch.inf)
-    peaks = torch.stack([part.amax(-1) for part in scores.split(SPAN, dim=-1)], -1).cummax(-1)
-    peak = peaks.values.repeat_interleave(SPAN, dim=-1)[..., :rows]
+    peaks = _peaks([part.amax(-1) for part in scores.split(SPAN, dim=-1)])
+    peak = peaks.repeat_interleave(SPAN, dim=-1)[..., :rows]
     weights, rescaled = torch.exp2(scores - peak), torch.exp2(peak - peak[..., -1:])
     gathered = (halves(weights) * rescaled) @ value
     total = (weights * rescaled).sum(dim=-1, keepdim=True)
     return (gathered / total).transpose(1, 2), None
+
+
+def _peaks(highest: list[Tensor]) -> Tensor:
+    """By span: the peak follows the highest score so far when it is left far behind."""
+    peaks = [highest[0]]
+    for now in highest[1:]:
+        peaks.append(torch.where(now > peaks[-1] + PEAK_SLACK, now, peaks[-1]))
+    return torch.stack(peaks, dim=-1)

@@ -52,7 +52,7 @@ def chunk(name: str, ids: list[int], start: int, end: int, first_block: int) -> 
 
 def in_chunks(model: NativeModel, ids: list[int], cuts: list[int], first_block: int = 0) -> Tensor:
     parts = [
-        model.forward([chunk("a", ids, start, end, first_block)], list(range(end - start)))
+        model.forward([chunk("a", ids, start, end, first_block)], list(range(end - start))).clone()
         for start, end in itertools.pairwise([0, *cuts, len(ids)])
     ]
     return torch.cat(parts)

@@ -63,7 +63,7 @@ def in_chunks(model: NativeModel, ids: list[int], cuts: list[int], table: list[i
     """Logits of every position, the prompt cut at `cuts`."""
     edges = [0, *cuts, len(ids)]
     parts = [
-        model.forward([chunk("a", ids, start, end, table)], list(range(end - start)))
+        model.forward([chunk("a", ids, start, end, table)], list(range(end - start))).clone()
         for start, end in itertools.pairwise(edges)
     ]
     return torch.cat(parts)
@@ -145,6 +145,41 @@ def test_a_prefix_that_others_wrote_serves_as_well_as_ones_own(made: Any) -> Non
             model.forward([chunk("first", ids, 0, len(ids), table)], [0])
         late = model.forward([chunk("b", ids, 2 * BLOCK, len(ids), table)], list(range(len(tail))))
         assert torch.equal(late, own[2 * BLOCK :])
+
+
+def test_rows_that_nobody_asks_for_change_nothing(made: Any) -> None:
+    model, ids = made[1](), tokens(9)
+    others = [chunk(f"o{i}", tokens(60 + i, 21), 0, 21, [20 + i]) for i in range(4)]
+    batch = [*others[:2], chunk("a", ids, 0, LENGTH, blocks(0)), *others[2:]]
+    everything = model.forward(batch, list(range(LENGTH + 84))).clone()
+    for rows in ([], [0], [244, 41, 245, 41, 0, 286], list(range(100, 180)), [20, 41, 265, 286]):
+        assert torch.equal(model.forward(batch, rows), everything[rows])
+
+
+def test_one_step_may_compute_a_prefix_and_read_it(made: Any) -> None:
+    model = made[1]()
+    ids, tail = tokens(10, 4 * BLOCK), tokens(11, 40)
+    own = in_chunks(model, [*ids, *tail], [], list(range(20, 26)))[len(ids) :]
+    late = chunk("b", [*ids, *tail], len(ids), len(ids) + 40, [0, 1, 2, 3, 6, 7])
+    batch = [chunk("a", ids, 0, len(ids), [0, 1, 2, 3]), late]
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        rows = list(range(len(ids), len(ids) + 40))
+        assert torch.equal(made[1]().forward(batch, rows), own)
+    torch.set_num_threads(1)
+
+
+@torch.inference_mode()
+def test_scores_that_rise_far_are_weighed_as_exactly_as_in_eager_attention(width: int) -> None:
+    model, ids = random_model(CONFIGS["native_llama"]()), tokens(12)
+    for layer in model.model.layers:
+        layer.self_attn.q_proj.weight.mul_(12)  # scores differ by tens
+    eager = model(torch.tensor([ids])).logits[0]
+    exact = model.double()(torch.tensor([ids])).logits[0]
+    model.float()
+    native = NativeModel(model, probe(model, torch.float32).spec, num_blocks=64, block_size=BLOCK)
+    error = (in_chunks(native, ids, [70], blocks(0)) - exact).abs().max()
+    assert error < 4 * (eager - exact).abs().max()
 
 
 def test_the_plain_weights_are_given_back() -> None:
