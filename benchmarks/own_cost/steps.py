@@ -1,7 +1,7 @@
 """One step without a model, taken apart: 256 running requests, and ever more that wait.
 
     schedule      which tokens, in which blocks           scheduler and KV bookkeeping
-    sample        states, rows and the choice of tokens   over logits that lie there
+    sample        states, rows and the choice of tokens   the likeliest as the kernels tell it
     update        tokens to sequences, ends, deltas
     IPC           the step's message: encode, a socket pair, decode
     detokenise    ids to text, in the client's process
@@ -30,7 +30,7 @@ from serving.engine.output import OutputAssembler
 from serving.kv_cache.manager import KVCacheManager
 from serving.request import EngineRequest, TokenDelta
 from serving.runner.model_runner import ModelRunner
-from serving.sampling import Sampler
+from serving.sampling import Likeliest, Sampler
 from serving.sampling_params import SamplingParams
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 from serving.scheduler.scheduler import Scheduler
@@ -69,14 +69,20 @@ class _Scheduler(Scheduler):
 
 
 class _Forward:
-    """A step model whose logits are always the same: no two rows favour one token."""
+    """A step model whose logits are always the same: no two rows favour one token.
+
+    Like the compiled kernels it knows the likeliest tokens, unless `finds_likeliest` is false.
+    """
 
     device = torch.device("cpu")
 
-    def __init__(self, rows: int, vocabulary: int) -> None:
+    def __init__(self, rows: int, vocabulary: int, *, finds_likeliest: bool) -> None:
         self._logits = torch.zeros(rows, vocabulary)
         places = torch.arange(rows)
         self._logits[places, 1000 + places] = 1.0
+        self.likeliest = None
+        if finds_likeliest:
+            self.likeliest = Likeliest([1.0] * rows, (1000 + places).tolist())
 
     def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
         return self._logits[: len(rows)]
@@ -135,11 +141,19 @@ class StepCost:
 
 
 def measure_step(
-    folder: Path, *, running: int, waiting: int, vocabulary: int, steps: int
+    folder: Path,
+    *,
+    running: int,
+    waiting: int,
+    vocabulary: int,
+    steps: int,
+    finds_likeliest: bool = True,
 ) -> StepCost:
     """The cost of a decoding step with `running` sequences while `waiting` requests queue."""
     tokenizer = Tokenizer(str(folder))
-    core, watch = _core(running, vocabulary, steps)
+    core, watch = _core(
+        _Forward(running, vocabulary, finds_likeliest=finds_likeliest), running, steps
+    )
     assemblers: dict[str, OutputAssembler] = {}
     for number in range(running + waiting):
         request = _request(number, steps)
@@ -158,14 +172,14 @@ def measure_step(
     return _medians(running, waiting, samples)
 
 
-def _core(running: int, vocabulary: int, steps: int) -> tuple[EngineCore, Stopwatch]:
+def _core(model: _Forward, running: int, steps: int) -> tuple[EngineCore, Stopwatch]:
     watch = Stopwatch()
     tokens = _PROMPT_TOKENS + 2 * steps + 2 * _WARM_UP_STEPS + running
     blocks = running * (-(-tokens // _BLOCK_SIZE) + 2)
     scheduler = _Scheduler(
         KVCacheManager(blocks, _BLOCK_SIZE), max_num_seqs=running, token_budget=8192
     )
-    runner = _Runner(_Forward(running, vocabulary), Sampler())
+    runner = _Runner(model, Sampler())
     scheduler.watch = runner.watch = watch
     return EngineCore(scheduler, runner, eos_token_ids=[0], max_model_len=tokens), watch
 

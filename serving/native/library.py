@@ -79,6 +79,8 @@ class Batch(ctypes.Structure):
             "tables",
             "sample_rows",
             "logits",
+            "peaks",
+            "likeliest",
         )
     ]
 

@@ -17,6 +17,7 @@ from serving.native import library
 from serving.native.library import address
 from serving.native.pack import Matrix
 from serving.native.weights import DecoderWeights, LayerWeights, check_family, take_weights
+from serving.sampling import Likeliest
 from serving.scheduler.output import ScheduledChunk
 
 KEPT_LOGITS_BYTES = 32 * 2**20
@@ -57,6 +58,7 @@ class NativeModel:
         self._block_size = block_size
         self._vocabulary: int = self._decoder.lm_head.out_features
         self._weights = weights or take_weights(model)
+        self.likeliest: Likeliest | None = None
         self._logits = torch.empty(0, self._vocabulary)
         self._example = torch.zeros(1, 1)  # tells the rotary embedding a dtype and a device
         layer = spec.layers[0]
@@ -95,6 +97,8 @@ class NativeModel:
             "sine": sine.contiguous(),
             "sample_rows": torch.tensor(rows, dtype=torch.int32),
             "logits": logits,
+            "peaks": (peaks := torch.empty(len(rows))),
+            "likeliest": (token_ids := torch.empty(len(rows), dtype=torch.int32)),
             **self._sequences(chunks),
         }
         batch = library.Batch(
@@ -104,6 +108,7 @@ class NativeModel:
             **{name: address(array) for name, array in arrays.items()},
         )
         self._library.kw_forward(self._handle, ctypes.byref(batch))
+        self.likeliest = Likeliest(peaks.tolist(), token_ids.tolist())
         return logits
 
     def _room_for_logits(self, rows: int) -> Tensor:

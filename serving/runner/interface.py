@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from serving.sampling import Likeliest
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
 
@@ -29,6 +30,10 @@ class StepModel(Protocol):
     """A model bound to its cache: what the model runner drives."""
 
     device: torch.device
+
+    @property
+    def likeliest(self) -> Likeliest | None:
+        """The likeliest token of each row of the last call; None where it did not look for it."""
 
     def forward(self, chunks: list[ScheduledChunk], rows: list[int]) -> Tensor:
         """Compute all chunks; logits [len(rows), vocabulary] at the packed `rows`, perhaps none.

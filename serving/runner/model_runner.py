@@ -43,9 +43,8 @@ class ModelRunner:
     def _sample(self, logits: Tensor, sampling: list[ScheduledChunk]) -> list[SampledToken]:
         if not sampling:
             return []
-        return self._sampler.sample(
-            logits, [row for chunk in sampling for row in self._rows(chunk)]
-        )
+        rows = [row for chunk in sampling for row in self._rows(chunk)]
+        return self._sampler.sample(logits, rows, self._model.likeliest)
 
     def _rows(self, chunk: ScheduledChunk) -> Iterator[SampleRow]:
         """One for the token behind each beginning of the drafted ones, the empty one included."""

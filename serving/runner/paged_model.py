@@ -35,6 +35,7 @@ class PagedModel:
         block_size: int,
     ) -> None:
         self.device = model.device
+        self.likeliest: None = None  # see StepModel
         self._model = model
         self._backend = backend
         self._block_size = block_size

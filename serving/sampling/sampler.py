@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,18 @@ _LEAST_TEMPERATURE = 1e-6
 """Smaller ones mean the same tokens and would only overflow."""
 
 
+class Likeliest(NamedTuple):
+    """What a model found on the way, of its rows of logits from the first on.
+
+    Attributes:
+        peaks: each row's highest logit; NaN where any is.
+        token_ids: whose it is; the lowest one of equals.
+    """
+
+    peaks: list[float]
+    token_ids: list[int]
+
+
 class Sampler:
     """Chooses the next token of every row of logits; rows never influence one another.
 
@@ -33,12 +46,15 @@ class Sampler:
         self._rng = rng or random.Random()  # noqa: S311 - chooses words, guards no secret
 
     @torch.inference_mode()
-    def sample(self, logits: Tensor, rows: Sequence[SampleRow]) -> list[SampledToken]:
+    def sample(
+        self, logits: Tensor, rows: Sequence[SampleRow], likeliest: Likeliest | None = None
+    ) -> list[SampledToken]:
         """The next token of each row.
 
         Args:
             logits: what the model gave, [len(rows), V] in any float type; left unchanged.
             rows: whose logits they are, in the same order.
+            likeliest: of these logits, where it is known; of more rows, perhaps.
 
         Raises:
             ValueError: as many rows as logits are needed.
@@ -49,10 +65,13 @@ class Sampler:
         if not rows:
             return []
         if all(row.state.takes_argmax_of_raw for row in rows):
-            return [SampledToken(token_id) for token_id in _argmax(logits)]
+            peaks, token_ids = likeliest or _argmax(logits)
+            _require_finite(peaks[: len(rows)])
+            return [SampledToken(token_id) for token_id in token_ids[: len(rows)]]
         raw = logits.float()
         shaped = _shape(raw, rows)
-        token_ids = _argmax(shaped)
+        peaks, token_ids = _argmax(shaped)
+        _require_finite(peaks)
         self._replace_random_rows(token_ids, shaped, rows)
         return _with_logprobs(raw, token_ids, rows)
 
@@ -75,26 +94,28 @@ class Sampler:
         return seeded_uniform(row.params.seed, row.position)
 
 
-def _argmax(logits: Tensor) -> list[int]:
+def _argmax(logits: Tensor) -> Likeliest:
     """The likeliest token of each row, the one with the lowest id among equals."""
     if logits.device.type == "cpu":
-        peaks, token_ids = _argmax_on_cpu(logits)
-    else:
-        found, places = logits.max(dim=-1)
-        # One transfer for both.
-        peaks, token_ids = torch.stack([found.double(), places.double()]).tolist()
-    # NaN wins every maximum, so the peaks tell of it without another pass over the logits.
+        return _argmax_on_cpu(logits)
+    found, places = logits.max(dim=-1)
+    # One transfer for both.
+    peaks, token_ids = torch.stack([found.double(), places.double()]).tolist()
+    return Likeliest(peaks, [int(token_id) for token_id in token_ids])
+
+
+def _require_finite(peaks: Sequence[float]) -> None:
+    """NaN wins every maximum, so the peaks tell of it without another pass over the logits."""
     if not all(-float("inf") < peak < float("inf") for peak in peaks):
         raise GenerationFailed("the model's logits are not finite numbers; try a wider dtype")
-    return [int(token_id) for token_id in token_ids]
 
 
-def _argmax_on_cpu(logits: Tensor) -> tuple[list[float], list[int]]:
+def _argmax_on_cpu(logits: Tensor) -> Likeliest:
     """By numpy, whose kernel uses vectors: a tenth of torch's time, and the same answer."""
     values = logits.float().numpy()
     token_ids = values.argmax(axis=-1)
     peaks = values[np.arange(len(token_ids)), token_ids]
-    return peaks.tolist(), token_ids.tolist()
+    return Likeliest(peaks.tolist(), token_ids.tolist())
 
 
 def _shape(raw: Tensor, rows: Sequence[SampleRow]) -> Tensor:

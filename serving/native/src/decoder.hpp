@@ -13,6 +13,7 @@
 // Behind the last layer's keys and values only rows with logits go on: of a prompt, one.
 #pragma once
 #include "layer.hpp"
+#include "likeliest.hpp"
 
 constexpr int FEW_ROWS = 6;     // of each thread: fewer do not pay for reading all weights
 constexpr int BLOCK_ROWS = 32;  // at most: what a layer makes of them fits the second cache
@@ -32,6 +33,7 @@ class Decoder : public Layers {
         x_.resize(batch.rows, shape_.hidden);
         list_kept();
         cut();
+        likeliest_.assign(size_t(batch.samples) * team_.size(), Likeliest{});
         last_ = Clock::now();
         team_.run([this](int thread) { run(thread); });
     }
@@ -166,8 +168,22 @@ class Decoder : public Layers {
             store(sums + WIDTH, high);
             int first = panel * PANEL, end = std::min(vocabulary, first + PANEL);
             std::copy(sums, sums + end - first, batch_->logits + size_t(row) * vocabulary + first);
+            Likeliest& best = likeliest(thread, row);
+            best.see(low, first, end);
+            best.see(high, first + WIDTH, end);
+        });
+        rows(all, [&](int row) {
+            float peak = -std::numeric_limits<float>::infinity();
+            int32_t token = std::numeric_limits<int32_t>::max();
+            for (int i = 0; i < team_.size(); i++) likeliest(i, row).into(peak, token);
+            batch_->peaks[row] = peak;
+            batch_->likeliest[row] = token;
         });
         mark(HEAD_PHASE, thread);
+    }
+
+    Likeliest& likeliest(int thread, int row) {
+        return likeliest_[size_t(thread) * batch_->samples + row];
     }
 
     const float* norm_;
@@ -176,5 +192,6 @@ class Decoder : public Layers {
     std::vector<int> kept_;
     std::vector<Attending> last_attending_;
     std::vector<Block> blocks_;
+    std::vector<Likeliest> likeliest_;  // [threads, samples]
     std::atomic<int> next_piece_{0};
 };

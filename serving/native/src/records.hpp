@@ -34,6 +34,8 @@ struct KwBatch {
     const int32_t *tables;
     const int32_t *sample_rows;                     // [samples]
     float *logits;                                  // [samples, vocabulary]
+    float *peaks;                                   // [samples]: the highest logit; NaN if one is
+    int32_t *likeliest;                             // [samples]: its token, the first of equals
 };
 
 }

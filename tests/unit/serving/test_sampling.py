@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from serving.errors import GenerationFailed
-from serving.sampling import Sampler, SampleRow, SequenceSampling
+from serving.sampling import Likeliest, Sampler, SampleRow, SequenceSampling
 from serving.sampling.draw import _STRIDE, _mix, draw, seeded_uniform
 from serving.sampling_params import SamplingParams
 
@@ -69,6 +69,24 @@ def test_greedy_takes_the_lowest_id_among_equals(sampler: Sampler) -> None:
     logits[:, [123, 77, 39_999]] = 1.0
 
     assert chosen(sampler, logits, [row(temperature=0.0) for _ in range(3)]) == [77] * 3
+
+
+def test_what_the_model_found_is_taken_where_raw_logits_decide(sampler: Sampler) -> None:
+    logits = some_logits(2, 500)
+    found = Likeliest([9.0, 9.0, 9.0], [7, 8, 9])  # of one more row, which nobody samples
+    greedy = [row(temperature=0.0) for _ in range(2)]
+
+    assert [token.token_id for token in sampler.sample(logits, greedy, found)] == [7, 8]
+
+    penalised = [row(temperature=0.0), row(temperature=0.0, logit_bias={3: 100.0})]
+    ids = [token.token_id for token in sampler.sample(logits, penalised, found)]
+    assert ids == [int(logits[0].argmax()), 3]
+
+
+def test_a_peak_that_is_no_number_is_told_of(sampler: Sampler) -> None:
+    found = Likeliest([1.0, float("nan")], [7, 8])
+    with pytest.raises(GenerationFailed, match="not finite"):
+        sampler.sample(some_logits(2, 500), [row(temperature=0.0) for _ in range(2)], found)
 
 
 def test_greedy_beside_random_rows_is_still_greedy(sampler: Sampler) -> None:

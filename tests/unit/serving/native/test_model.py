@@ -170,6 +170,35 @@ def test_one_step_may_compute_a_prefix_and_read_it(made: Any) -> None:
 
 
 @torch.inference_mode()
+def test_the_likeliest_token_is_found_on_the_way(width: int) -> None:
+    config = CONFIGS["native_llama"]()
+    for vocabulary in (5, 32, 97, 211):
+        config.vocab_size = vocabulary
+        model = random_model(config)
+        equal = model.lm_head.weight
+        equal[vocabulary // 2 :] = equal[: vocabulary - vocabulary // 2].clone()  # twice each
+        native = NativeModel(
+            model, probe(model, torch.float32).spec, num_blocks=64, block_size=BLOCK
+        )
+        ids = [token % vocabulary for token in tokens(13)]
+        logits = native.forward([chunk("a", ids, 0, LENGTH, blocks(0))], list(range(LENGTH)))
+        assert native.likeliest == (
+            logits.amax(dim=1).tolist(),
+            logits.numpy().argmax(axis=1).tolist(),
+        )
+
+
+@torch.inference_mode()
+def test_a_logit_that_is_no_number_is_the_peak(width: int) -> None:
+    model = random_model(CONFIGS["native_llama"]())
+    model.lm_head.weight[150] = torch.nan
+    native = NativeModel(model, probe(model, torch.float32).spec, num_blocks=64, block_size=BLOCK)
+    native.forward([chunk("a", tokens(14), 0, LENGTH, blocks(0))], [5, 6])
+    assert native.likeliest is not None
+    assert all(peak != peak for peak in native.likeliest.peaks)
+
+
+@torch.inference_mode()
 def test_scores_that_rise_far_are_weighed_as_exactly_as_in_eager_attention(width: int) -> None:
     model, ids = random_model(CONFIGS["native_llama"]()), tokens(12)
     for layer in model.model.layers:
