@@ -7,6 +7,7 @@ PORT  ?= 8080
 MODEL ?=
 ARGS  ?=
 MINUTES ?= 5
+WORKERS ?= 2
 SEED    ?= 1
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -52,8 +53,8 @@ doctor: $(RUNTIME)  ## Say what is missing on this machine, and what mends it
 model: $(RUNTIME)  ## Fetch the default model into the cache folder
 	@$(BIN)/keepwarm model fetch
 
-test: $(TOOLS) $(EMULATED) model  ## Run the tests (ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(TOOLS) $(EMULATED) model  ## Run the tests (ARGS="-k name" for some of them, WORKERS=2)
+	@$(BIN)/python -m pytest -m "not slow" -n "$(WORKERS)" --dist loadfile $(ARGS)
 
 test-all: $(TOOLS) $(EMULATED) $(WEB) model  ## Run the tests, the slow ones too, but for the image's
 	@$(BIN)/python -m pytest --ignore=tests/image $(ARGS)
