@@ -118,7 +118,9 @@ bench-fleet: $(TOOLS)  ## Simulate a fleet: routing, spill, scale-in, loss (ARGS
 soak: $(TOOLS) $(EMULATED)  ## Talk under faults by chance, then read all back (MINUTES=5 SEED=1)
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)" --seed "$(SEED)" $(ARGS)
 
-soak-engine: $(TOOLS)  ## Talk to the engine alone for MINUTES, watching memory and blocks
+# Caches take the first minutes to fill.
+soak-engine: MINUTES = 10
+soak-engine: $(TOOLS)  ## Talk to the engine alone, watching memory and blocks (MINUTES=10)
 	@$(BIN)/python -m tests.soak.engine --minutes "$(MINUTES)" $(ARGS)
 
 setup: $(TOOLS) $(EMULATED)  ## Only make .venv with everything in it

@@ -55,6 +55,18 @@ class PositionLogprobs(msgspec.Struct, frozen=True, array_like=True):
     top: list[TokenLogprob]
 
 
+class Likeliest(NamedTuple):
+    """What a model found on the way, of its rows of logits from the first on.
+
+    Attributes:
+        peaks: each row's highest logit; NaN where any is.
+        token_ids: whose it is; the lowest one of equals.
+    """
+
+    peaks: list[float]
+    token_ids: list[int]
+
+
 class SampledToken(NamedTuple):
     """A sequence's next token; `logprobs` where the request asked for them."""
 

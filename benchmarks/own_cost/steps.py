@@ -28,9 +28,9 @@ from serving.engine.core import EngineCore
 from serving.engine.messages import Outbound, Step, encoder, outbound_decoder
 from serving.engine.output import OutputAssembler
 from serving.kv_cache.manager import KVCacheManager
-from serving.request import EngineRequest, TokenDelta
+from serving.request import EngineRequest, Likeliest, TokenDelta
 from serving.runner.model_runner import ModelRunner
-from serving.sampling import Likeliest, Sampler
+from serving.sampling import Sampler
 from serving.sampling_params import SamplingParams
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 from serving.scheduler.scheduler import Scheduler

@@ -17,7 +17,7 @@ from serving.native import library
 from serving.native.library import address
 from serving.native.pack import Matrix
 from serving.native.weights import DecoderWeights, LayerWeights, check_family, take_weights
-from serving.sampling import Likeliest
+from serving.request import Likeliest
 from serving.scheduler.output import ScheduledChunk
 
 KEPT_LOGITS_BYTES = 32 * 2**20

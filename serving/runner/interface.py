@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from serving.sampling import Likeliest
+from serving.request import Likeliest
 from serving.scheduler.output import RunnerOutput, ScheduledChunk, SchedulerOutput
 
 

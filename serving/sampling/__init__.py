@@ -5,7 +5,7 @@ logits [B, V] -> raw logprobs -> fp32 -> bias -> penalties -> greedy rows: argma
                                                               top-k, top-p, one draw each
 """
 
-from serving.sampling.sampler import Likeliest, Sampler
+from serving.sampling.sampler import Sampler
 from serving.sampling.state import SampleRow, SequenceSampling
 
-__all__ = ["Likeliest", "SampleRow", "Sampler", "SequenceSampling"]
+__all__ = ["SampleRow", "Sampler", "SequenceSampling"]

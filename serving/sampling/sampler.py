@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from serving.errors import GenerationFailed
-from serving.request import SampledToken
+from serving.request import Likeliest, SampledToken
 from serving.sampling.draw import draw, seeded_uniform
 from serving.sampling.logprobs import position_logprobs
 from serving.sampling.penalties import Snapshot, apply_bias, apply_penalties
@@ -20,18 +19,6 @@ from serving.sampling.truncation import keep_min_p, keep_top_k, keep_top_p
 
 _LEAST_TEMPERATURE = 1e-6
 """Smaller ones mean the same tokens and would only overflow."""
-
-
-class Likeliest(NamedTuple):
-    """What a model found on the way, of its rows of logits from the first on.
-
-    Attributes:
-        peaks: each row's highest logit; NaN where any is.
-        token_ids: whose it is; the lowest one of equals.
-    """
-
-    peaks: list[float]
-    token_ids: list[int]
 
 
 class Sampler:

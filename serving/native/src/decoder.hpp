@@ -33,6 +33,7 @@ class Decoder : public Layers {
         x_.resize(batch.rows, shape_.hidden);
         list_kept();
         cut();
+        cut_kept();
         likeliest_.assign(size_t(batch.samples) * team_.size(), Likeliest{});
         last_ = Clock::now();
         team_.run([this](int thread) { run(thread); });
@@ -99,34 +100,38 @@ class Decoder : public Layers {
         kept_x_.resize(int(kept_.size()), shape_.hidden);
     }
 
-    int place(int row) const {
-        return int(std::lower_bound(kept_.begin(), kept_.end(), row) - kept_.begin());
-    }
-
-    // Blocks, and tasks of attention for them and for the rows that are kept.
+    // Blocks of rows, and their tasks of attention.
     void cut() {
-        int rows = batch_->rows, count = few(rows) ? 1 : (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-        if (count > 1 || !few(rows)) count = std::max(count, team_.size());
+        int rows = batch_->rows;
+        int count = few(rows) ? 1 : std::max(team_.size(), (rows + BLOCK_ROWS - 1) / BLOCK_ROWS);
         blocks_ = std::vector<Block>(count);
         next_piece_ = 0;
         for (int b = 0; b < count; b++) {
             blocks_[b].first = int(int64_t(rows) * b / count);
             blocks_[b].end = int(int64_t(rows) * (b + 1) / count);
         }
-        last_attending_.clear();
         for (int s = 0, b = 0; s < batch_->sequences; s++) {
-            int begin = batch_->first[s], end = begin + batch_->count[s];
-            for (int row = begin; row < end; row = std::min(end, blocks_[b].end)) {
+            int row = batch_->first[s], end = row + batch_->count[s];
+            while (row < end) {
                 while (blocks_[b].end <= row) b++;
-                add_tasks(s, row, std::min(end, blocks_[b].end), row, blocks_[b].attending);
+                int stop = std::min(end, blocks_[b].end);
+                add_tasks(s, row, stop, row, blocks_[b].attending);
+                row = stop;
             }
-            for (int at = place(begin); at < int(kept_.size()) && kept_[at] < end;) {
-                int run = 1;
-                while (at + run < int(kept_.size()) && kept_[at + run] == kept_[at] + run &&
-                       kept_[at + run] < end)
-                    run++;
-                add_tasks(s, kept_[at], kept_[at] + run, at, last_attending_);
-                at += run;
+        }
+    }
+
+    // Tasks of attention of the rows that are kept, for each run of neighbours.
+    void cut_kept() {
+        last_attending_.clear();
+        int at = 0, count = int(kept_.size());
+        for (int s = 0; s < batch_->sequences; s++) {
+            int end = batch_->first[s] + batch_->count[s];
+            while (at < count && kept_[at] < end) {
+                int begin = at;
+                do at++;
+                while (at < count && kept_[at] == kept_[at - 1] + 1 && kept_[at] < end);
+                add_tasks(s, kept_[begin], kept_[at - 1] + 1, begin, last_attending_);
             }
         }
     }
@@ -158,7 +163,8 @@ class Decoder : public Layers {
         int vocabulary = shape_.vocabulary;
         Share all{0, batch_->samples, thread, true};
         rows(all, [&](int row) {
-            const float* from = kept_x_.row(place(batch_->sample_rows[row]));
+            auto place = std::lower_bound(kept_.begin(), kept_.end(), batch_->sample_rows[row]);
+            const float* from = kept_x_.row(int(place - kept_.begin()));
             normalise(from, norm_, shape_.hidden, kept_x_.width, shape_.epsilon, normed_.row(row));
             prepare(normed_, row, shape_.hidden, head_.of.bits);
         });

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from serving.errors import GenerationFailed
-from serving.sampling import Likeliest, Sampler, SampleRow, SequenceSampling
+from serving.request import Likeliest
+from serving.sampling import Sampler, SampleRow, SequenceSampling
 from serving.sampling.draw import _STRIDE, _mix, draw, seeded_uniform
 from serving.sampling_params import SamplingParams
 
