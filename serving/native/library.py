@@ -17,7 +17,7 @@ Fields = list[tuple[str, Any]]
 
 
 PHASES = ("rows", "qkv", "attention", "output", "mlp", "head")
-"""Parts of a step, in the order of decoder.hpp; `rows` is embedding, norms, rotation and cache."""
+"""Parts of a step, in the order of layer.hpp; `rows` is embedding, norms, rotation and cache."""
 
 
 class Shape(ctypes.Structure):
