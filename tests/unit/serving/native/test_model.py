@@ -162,10 +162,14 @@ def test_one_step_may_compute_a_prefix_and_read_it(made: Any) -> None:
     own = in_chunks(model, [*ids, *tail], [], list(range(20, 26)))[len(ids) :]
     late = chunk("b", [*ids, *tail], len(ids), len(ids) + 40, [0, 1, 2, 3, 6, 7])
     batch = [chunk("a", ids, 0, len(ids), [0, 1, 2, 3]), late]
+    rows = list(range(len(ids), len(ids) + 40))
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
-        rows = list(range(len(ids), len(ids) + 40))
-        assert torch.equal(made[1]().forward(batch, rows), own)
+        again = made[1]()
+        for _ in range(15):  # who is first varies
+            for cache in [*again._keys, *again._values]:
+                cache.fill_(torch.nan)
+            assert torch.equal(again.forward(batch, rows), own)
     torch.set_num_threads(1)
 
 
