@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from serving.native import library
+from serving.native.memory import WeightMemory
 from serving.native.precision import Precision
 
 PAIR, QUAD = 2, 4
@@ -16,6 +17,8 @@ PAIR, QUAD = 2, 4
 
 SLICE = 4096
 """Outputs that are quantised at a time: a whole number of panels, and little memory."""
+
+_memory = WeightMemory()
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ def pack(
         ]
         packed, scale = (torch.cat(side) for side in zip(*parts, strict=True))
         # A sum that may or may not go on is fused or not, as the compiler likes: it always does.
-        return Matrix(packed, scale, torch.zeros_like(scale) if bias is None else bias)
+        offset = torch.zeros_like(scale) if bias is None else bias
+        return Matrix(_memory.copy(packed), scale, offset)
     if precision is Precision.BFLOAT16:
-        return Matrix(pack_halves(weight), None, bias)
+        return Matrix(_memory.copy(pack_halves(weight)), None, bias)
     rows, inputs = weight.shape
-    packed = torch.empty(-(-rows // panel_width()), inputs, panel_width())
+    shape = (-(-rows // panel_width()), inputs, panel_width())
+    packed = _memory.empty(shape, torch.float32)
     library.load().kw_pack(library.address(weight), rows, inputs, library.address(packed))
     return Matrix(packed, None, bias)
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from serving.native.cache_folder import cache_folder, is_ours
 from serving.native.compiler import library_name
+from serving.native.memory import huge_pages
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +82,7 @@ def load(path: Path) -> dict[str, Tensor] | None:
         return None
     with path.open("rb") as file:
         expected, length = file.read(_DIGEST), file.read(_LENGTH)
-        body = torch.empty(max(0, path.stat().st_size - _DIGEST - _LENGTH), dtype=torch.uint8)
-        content = _content(body)
+        content = huge_pages(max(1, path.stat().st_size - _DIGEST - _LENGTH))
         file.readinto(content)
     digest = hashlib.sha256(length)
     digest.update(content)
@@ -90,7 +90,7 @@ def load(path: Path) -> dict[str, Tensor] | None:
         logger.warning("%s is spoilt; the weights are quantised again", path)
         return None
     os.utime(path)
-    return _views(body, int.from_bytes(length, "little"))
+    return _views(torch.frombuffer(content, dtype=torch.uint8), int.from_bytes(length, "little"))
 
 
 def _views(body: Tensor, length: int) -> dict[str, Tensor]:

@@ -44,7 +44,9 @@ static inline void score(
         if (AHEAD)
             for (int t = 0; t < T; t++) prefetch(ahead[t] + d * TILE);
         Vec parts[T][TILE_VECS];
+#pragma GCC unroll 4
         for (int t = 0; t < T; t++)
+#pragma GCC unroll 4
             for (int v = 0; v < TILE_VECS; v++) parts[t][v] = load(tiles[t] + d * TILE + v * WIDTH);
 #pragma GCC unroll 8
         for (int q = 0; q < Q; q++)
@@ -54,8 +56,12 @@ static inline void score(
                 for (int v = 0; v < TILE_VECS; v++)
                     sums[q][t][v] = Kind::add(sums[q][t][v], parts[t][v], query + q * lanes + d);
     }
+    // Unrolled like the loops above, or the sums would be in memory and not in registers.
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++)
+#pragma GCC unroll 4
         for (int t = 0; t < T; t++)
+#pragma GCC unroll 4
             for (int v = 0; v < TILE_VECS; v++)
                 store(&scores[q][t * TILE + v * WIDTH], sums[q][t][v]);
 }
@@ -65,7 +71,9 @@ template <class Kind, int Q, int C, bool AHEAD>
 static inline void gather(
     float (*weights)[SPAN], const Span& span, const Span& next, int dim, int d, float* output) {
     Vec sums[Q][C];
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++)
+#pragma GCC unroll 4
         for (int c = 0; c < C; c++) sums[q][c] = load(output + size_t(q) * dim + d + c * WIDTH);
     auto add = [&](const float* values, const float* lane, auto filter) {
         Vec parts[C];
@@ -88,7 +96,9 @@ static inline void gather(
         }
         if (tokens % Kind::PER_LANE) add(values, lane, Kind::first_only);
     }
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++)
+#pragma GCC unroll 4
         for (int c = 0; c < C; c++) store(output + size_t(q) * dim + d + c * WIDTH, sums[q][c]);
 }
 

@@ -16,7 +16,7 @@
 #include "likeliest.hpp"
 
 constexpr int FEW_ROWS = 6;     // of each thread: fewer do not pay for reading all weights
-constexpr int BLOCK_ROWS = 32;  // at most: what a layer makes of them fits the second cache
+constexpr int BLOCK_ROWS = 28;  // at most: what a layer makes of them fits the second cache
 
 class Decoder : public Layers {
   public:

@@ -17,8 +17,8 @@
 #include "lanes.hpp"
 
 constexpr int PANEL = 2 * WIDTH;
-// Rows x 2 sums, 2 weights, 1 input: 15 of 16 registers, or 27 of the 32 of AVX-512.
-constexpr int ROWS = WIDTH == 16 ? 12 : 6;
+// Rows x 2 sums, 2 weights, 1 input: 15 of 16 registers, or 31 of the 32 of AVX-512.
+constexpr int ROWS = WIDTH == 16 ? 14 : 6;
 
 struct Packed {
     const float* weight;  // [panels, k, PANEL] lanes
@@ -44,12 +44,17 @@ static void group(
     const float* in, int stride, const float* panel, int k, const float* bias, const char* ahead,
     Vec (*sums)[2]) {
     constexpr size_t STEP = PANEL * sizeof(float);
+    // Rows are found from two places: from one, their addresses would need too many registers.
+    constexpr int HALF = M / 2;
+    const float* upper = in + size_t(HALF) * stride;
     Vec low[M], high[M];
+#pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
         low[m] = bias ? load(bias) : Vec{};
         high[m] = bias ? load(bias + WIDTH) : Vec{};
     }
-    for (int i = 0; i < k; i++, panel += PANEL) {
+    for (int i = 0; i < k; i++, panel += PANEL, in++, upper++) {
+        asm("" : "+r"(upper));  // or the compiler makes one place of both again
         if (PREFETCH) {
             for (size_t line = 0; line < STEP; line += 64) __builtin_prefetch(ahead + line, 0, 2);
             ahead += STEP;
@@ -57,11 +62,13 @@ static void group(
         Vec first = load(panel), second = load(panel + WIDTH);
 #pragma GCC unroll 16
         for (int m = 0; m < M; m++) {
-            const float* value = in + size_t(m) * stride + i;
+            const float* value =
+                m < HALF ? in + size_t(m) * stride : upper + size_t(m - HALF) * stride;
             low[m] = Kind::add(low[m], first, value);
             high[m] = Kind::add(high[m], second, value);
         }
     }
+#pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
         sums[m][0] = low[m];
         sums[m][1] = high[m];

@@ -22,7 +22,7 @@
 constexpr int GROUP = 32;
 constexpr int QUAD = 4;
 constexpr int QUADS = GROUP / QUAD;
-constexpr int BYTE_ROWS = WIDTH == 16 ? 6 : 4;  // at once in registers
+constexpr int BYTE_ROWS = WIDTH == 16 ? 7 : 4;  // at once in registers
 constexpr int BYTE_STEP = 2 * WIDTH * QUAD;     // bytes of one quad of a panel
 
 // dot(sum, weights, quad): to each lane's sum add its four weights times the four inputs of `quad`.
@@ -70,29 +70,34 @@ typedef int8_t ByteVec __attribute__((vector_size(WIDTH)));
 
 static inline int groups_of(int k) { return (k + GROUP - 1) / GROUP; }
 
-// Rows of numbers as bytes, their groups' scales, and what OFFSET adds to each group's sum.
+// GROUP numbers of a row as bytes. All of it in one place: the product walks along several rows, and
+// three addresses for each would not fit the registers.
+struct ByteGroup {
+    int8_t data[GROUP];
+    float scale;
+    int32_t excess;  // what OFFSET adds too much to the group's sum
+};
+
+// Rows of numbers as bytes.
 struct Bytes {
-    Array<int8_t> data;
-    Array<float> scales;
-    Array<int32_t> excess;
+    Array<ByteGroup> groups;
     int stride = 0;  // groups of a row, of whatever product: one row's never reach into another's
 
     // Room for `rows` of up to k numbers.
     void resize(int rows, int k) {
         stride = groups_of(k);
         size_t count = size_t(rows) * stride;
-        if (scales.size() >= count) return;
-        data.resize(count * GROUP);
-        scales.resize(count);
-        excess.resize(count);
+        if (groups.size() < count) groups.resize(count);
     }
+
+    const ByteGroup* row(int index) const { return groups.data() + size_t(index) * stride; }
 
     // Keep k numbers, padded with zeros to a whole number of groups, as row `row`.
     void quantise(const float* in, int k, int row) {
         const Vec unbounded = broadcast(std::numeric_limits<float>::infinity());
         const auto add = [](IntVec left, IntVec right) { return left + right; };
-        for (int g = 0, groups = groups_of(k); g < groups; g++) {
-            size_t at = size_t(row) * stride + g;
+        for (int g = 0, many = groups_of(k); g < many; g++) {
+            ByteGroup& group = groups[size_t(row) * stride + g];
             const float* values = in + size_t(g) * GROUP;
             Vec highest = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
@@ -108,10 +113,10 @@ struct Bytes {
                 IntVec whole = nearest(load(values + i) * inverse);
                 total += whole;
                 ByteVec bytes = __builtin_convertvector(whole, ByteVec);
-                std::memcpy(&data[at * GROUP + i], &bytes, sizeof bytes);
+                std::memcpy(&group.data[i], &bytes, sizeof bytes);
             }
-            scales[at] = peak * (1.0f / 127.0f);
-            excess[at] = -OFFSET * fold(total, add)[0];
+            group.scale = peak * (1.0f / 127.0f);
+            group.excess = -OFFSET * fold(total, add)[0];
         }
     }
 };
@@ -128,21 +133,21 @@ struct PackedBytes {
     }
 };
 
-// M rows against a panel: sums, without the weights' scales.
+// M rows against a panel: sums, without the weights' scales. Rows from two places as in gemm.hpp.
 template <int M, bool PREFETCH>
 static inline void sum_groups(
-    const Bytes& in, int first, int groups, const int8_t* weight, const int8_t* ahead,
+    const ByteGroup* in, size_t stride, int groups, const int8_t* weight, const int8_t* ahead,
     Vec (*sums)[M]) {
-    const size_t stride = in.stride;
-    const int8_t* data = in.data.data() + first * stride * GROUP;
-    const float* scales = in.scales.data() + first * stride;
-    const int32_t* excess = in.excess.data() + first * stride;
+    constexpr int HALF = M / 2;
+    const ByteGroup* upper = in + HALF * stride;
     Vec totals[2][M] = {};
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < groups; g++, in++, upper++) {
+        asm("" : "+r"(upper));
+        auto row = [&](int m) { return m < HALF ? in + m * stride : upper + (m - HALF) * stride; };
         IntVec whole[2][M];
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
-            for (int v = 0; v < 2; v++) whole[v][m] = excess[m * stride + g] - IntVec{};
+            for (int v = 0; v < 2; v++) whole[v][m] = row(m)->excess - IntVec{};
 #pragma GCC unroll 8
         for (int q = 0; q < QUADS; q++, weight += BYTE_STEP) {
             if (PREFETCH) {
@@ -154,14 +159,14 @@ static inline void sum_groups(
 #pragma GCC unroll 8
             for (int m = 0; m < M; m++) {
                 int32_t quad;
-                std::memcpy(&quad, data + (m * stride + g) * GROUP + q * QUAD, QUAD);
+                std::memcpy(&quad, row(m)->data + q * QUAD, QUAD);
 #pragma GCC unroll 2
                 for (int v = 0; v < 2; v++) whole[v][m] = dot(whole[v][m], parts[v], quad);
             }
         }
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
-            Vec scale = broadcast(scales[m * stride + g]);
+            Vec scale = broadcast(row(m)->scale);
 #pragma GCC unroll 2
             for (int v = 0; v < 2; v++)
                 totals[v][m] += __builtin_convertvector(whole[v][m], Vec) * scale;
@@ -176,7 +181,7 @@ static void group_bytes(
     const Bytes& in, int first, const PackedBytes& by, int panel, Vec (*result)[2]) {
     const int8_t *weight = by.panel(panel), *ahead = by.panel(panel + 1);
     Vec sums[2][M];
-    sum_groups<M, PREFETCH>(in, first, by.groups, weight, ahead, sums);
+    sum_groups<M, PREFETCH>(in.row(first), in.stride, by.groups, weight, ahead, sums);
     const float* scale = by.scale + size_t(panel) * 2 * WIDTH;
     const float* bias = by.bias + size_t(panel) * 2 * WIDTH;
     for (int m = 0; m < M; m++) {
