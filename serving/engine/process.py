@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import sys
 import threading
@@ -68,7 +69,7 @@ def _serve(
     loop: list[EngineLoop] = []
     threading.Thread(target=_beat, args=(loop, outbox), daemon=True).start()
     core, info = build_core(config, lambda phase: outbox.send(Loading(phase)))
-    loop.append(EngineLoop(core, lambda wait: _receive(inbox, wait), outbox.send))
+    loop.append(EngineLoop(core, lambda wait_s: _receive(inbox, wait_s), outbox.send))
     outbox.send(Ready(info))
     gc.collect()
     gc.freeze()  # a full collection must not walk through all that was imported in mid-answer
@@ -95,11 +96,11 @@ class _Outbox:
             self._socket.close()
 
 
-def _receive(inbox: zmq.Socket[bytes], wait: bool) -> list[Inbound]:
-    """All messages that wait; with `wait`, at least one."""
+def _receive(inbox: zmq.Socket[bytes], wait_s: float | None) -> list[Inbound]:
+    """All messages that wait, and the first one to come within `wait_s`; see `EngineLoop`."""
     messages: list[Inbound] = []
-    if wait:
-        messages.append(inbound_decoder.decode(inbox.recv()))
+    if wait_s is None or wait_s > 0:
+        inbox.poll(None if wait_s is None else math.ceil(1000 * wait_s))
     while True:
         try:
             messages.append(inbound_decoder.decode(inbox.recv(zmq.NOBLOCK)))

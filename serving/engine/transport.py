@@ -193,10 +193,12 @@ class ThreadTransport:
             on_message(Failed("engine_dead", f"the engine failed ({type(error).__name__})"))
         on_end("the engine's loop ended")
 
-    def _receive(self, wait: bool) -> list[Inbound]:
-        messages = [self._inbox.get()] if wait else []
-        while True:
-            try:
+    def _receive(self, wait_s: float | None) -> list[Inbound]:
+        messages: list[Inbound] = []
+        try:
+            if wait_s is None or wait_s > 0:
+                messages.append(self._inbox.get(timeout=wait_s))
+            while True:
                 messages.append(self._inbox.get_nowait())
-            except queue.Empty:
-                return messages
+        except queue.Empty:
+            return messages

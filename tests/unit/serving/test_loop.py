@@ -1,10 +1,13 @@
 """The engine's loop: reads, steps, tells; waits only when there is nothing to do."""
 
+import time
+
 import pytest
 
+from serving.engine.anticipation import LONGEST_S
 from serving.engine.loop import EngineLoop
 from serving.engine.messages import Abort, Step, Stop
-from serving.request import EngineRequest, EngineStats, TokenDelta
+from serving.request import EngineRequest, EngineStats, FinishReason, TokenDelta
 from serving.sampling_params import SamplingParams
 
 
@@ -44,8 +47,8 @@ class Script:
         self.waited = []
         self.sent = []
 
-    def receive(self, wait):
-        self.waited.append(wait)
+    def receive(self, wait_s):
+        self.waited.append(wait_s)
         return self.batches.pop(0)
 
 
@@ -64,7 +67,30 @@ def run(script):
 def test_it_waits_only_without_work():
     script = Script([request("a", 2)], [], [], [])
     run(script)
-    assert script.waited == [True, False, True, True, True]
+    assert script.waited == [None, 0.0, None, None, None]
+
+
+class Slow(CountingCore):
+    """Steps that take long enough to be worth a wait; `x` ends in each of them."""
+
+    def step(self):
+        time.sleep(0.02)
+        super().step()
+        return [TokenDelta(request_id="x", token_ids=[1], finish_reason=FinishReason.STOP)]
+
+
+def test_behind_an_answer_that_ended_it_waits_a_moment_for_the_next_turn():
+    script = Script([request("a", 3)], [request("b", 2)], [])
+    EngineLoop(Slow(), script.receive, script.sent.append).run()
+    assert script.waited[0] is None
+    assert all(0 < wait_s <= LONGEST_S for wait_s in script.waited[1:3])
+
+
+def test_it_stops_to_wait_where_no_next_turn_comes():
+    script = Script([request("a", 1000)], *[[]] * 10)
+    EngineLoop(Slow(), script.receive, script.sent.append).run()
+    assert script.waited[1] > 0.0
+    assert script.waited[-3:] == [0.0] * 3
 
 
 def test_every_step_is_told_with_the_state_after_it():
