@@ -9,6 +9,7 @@ and two of them where it runs a virtual machine.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import mmap
 import threading
@@ -51,3 +52,13 @@ def huge_pages(size: int) -> mmap.mmap:
         with contextlib.suppress(OSError):  # a kernel that was built without them
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
+
+
+def give_back() -> None:
+    """Hand memory that was freed back to the system, where the C library can (glibc's).
+
+    It keeps what plain weights took while they were packed, as holes that nothing large fits in.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from serving.native import store
 from serving.native.checkpoint_reader import CheckpointReader
+from serving.native.memory import give_back
 from serving.native.precision import Precision
 from serving.native.streaming import Streaming
 from serving.native.weights import DecoderWeights, from_tensors, to_tensors
@@ -56,5 +57,6 @@ def packed_weights(
         weights, logits = streaming.pack_while(forward)
         if path:
             store.save(path, {_LOGITS: logits, **(to_tensors(weights) if in_bytes else {})})
+    give_back()
     logger.info("weights packed in %.1f s", time.monotonic() - started)
     return weights, logits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import mmap
 import re
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from serving.native import memory
-from serving.native.memory import CHUNK_BYTES, WeightMemory, huge_pages
+from serving.native.memory import CHUNK_BYTES, WeightMemory, give_back, huge_pages
 
 
 def test_pieces_begin_with_a_cache_line_and_do_not_overlap() -> None:
@@ -82,3 +83,18 @@ def test_the_system_is_asked_for_huge_pages() -> None:
 def test_a_kernel_without_huge_pages_gives_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mmap, "MADV_HUGEPAGE", 12345)  # no such advice
     assert len(huge_pages(4096)) == 4096
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_what_was_freed_goes_back_to_the_system() -> None:
+    pieces = [torch.ones(25_000) for _ in range(1000)]  # 100 kB each: the C library's own heap
+    held = pieces[::50]  # so that the rest are holes
+    del pieces
+    before = resident_bytes()
+    give_back()
+    assert before - resident_bytes() > 50 * 2**20
+    assert len(held) == 20
