@@ -1,4 +1,4 @@
-"""The engine's loop: reads, steps, tells; waits only when there is nothing to do."""
+"""The engine's loop: reads, steps, tells; waits without work, and a moment for a next turn."""
 
 import time
 
@@ -64,7 +64,7 @@ def run(script):
     return core
 
 
-def test_it_waits_only_without_work():
+def test_where_no_answer_ends_it_waits_only_without_work():
     script = Script([request("a", 2)], [], [], [])
     run(script)
     assert script.waited == [None, 0.0, None, None, None]

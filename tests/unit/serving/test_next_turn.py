@@ -17,8 +17,10 @@ from serving.engine import anticipation, process
 from serving.engine.loop import EngineLoop
 from serving.engine.messages import Inbound, Outbound, Step, Stop, encoder
 from serving.engine.transport import ThreadTransport
-from serving.request import EngineRequest, EngineStats, FinishReason, ModelInfo, TokenDelta
+from serving.request import EngineRequest, EngineStats, FinishReason, TokenDelta
 from serving.sampling_params import SamplingParams
+from serving.testing.byte_tokenizer import ByteTokenizer
+from tests.unit.serving.thread_client import info_of
 
 STEP_S, ANSWER_S = 0.01, 0.002
 
@@ -94,18 +96,6 @@ def inbox(tmp_path: Path) -> Iterator[tuple[zmq.Socket[bytes], zmq.Socket[bytes]
     context.destroy(linger=0)
 
 
-INFO = ModelInfo(
-    model_path="",
-    architecture="",
-    dtype="",
-    device="",
-    backend="",
-    max_model_len=100,
-    vocab_size=10,
-    eos_token_ids=[],
-    block_size=16,
-    total_blocks=10,
-)
 JOINED_AT_ONCE = [entry for turn in range(1, 6) for entry in (f"turn {turn}", "step")]
 
 
@@ -125,7 +115,7 @@ def test_over_the_wire(inbox: tuple[zmq.Socket[bytes], zmq.Socket[bytes]]) -> No
 def test_on_a_thread() -> None:
     core, client = TwoSpeak(), Client()
     ended = threading.Event()
-    transport = ThreadTransport(core, INFO)
+    transport = ThreadTransport(core, info_of(ByteTokenizer()))
     client.send = transport.send
     client.send(request("turn 1"))
     transport.start(client.hear, lambda _: ended.set())
