@@ -172,7 +172,7 @@ static inline void soften(Scratch& use, int q, int first, int count, int dim) {
         highest = larger(seen[i], highest);
     }
     if (any(highest > broadcast(use.peak[q] + PEAK_SLACK))) {
-        float peak = fold(highest, larger)[0], factor = std::exp2(use.peak[q] - peak);
+        float peak = fold(highest, larger<Vec>)[0], factor = std::exp2(use.peak[q] - peak);
         use.peak[q] = peak;
         use.weight[q] *= factor;
         float* output = use.output.data() + size_t(q) * dim;

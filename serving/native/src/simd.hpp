@@ -82,7 +82,28 @@ static inline AnyVec fold(AnyVec value, Join join) {
     return value;
 }
 
-static inline Vec larger(Vec left, Vec right) { return left > right ? left : right; }
+// Lane i becomes what `join` makes of all lanes of values[i], which are spoilt.
+template <int APART = 1, class AnyVec, class Join>
+static inline AnyVec fold_each(AnyVec (&values)[WIDTH], Join join) {
+    if constexpr (APART == WIDTH) {
+        return values[0];
+    } else {
+        // Lane i is `left` or `right`, as i says; numbers from WIDTH on are lanes of `right`.
+        const IntVec lanes = lane_numbers(), odd = (lanes & APART) != 0;
+        const IntVec own = odd ? lanes + WIDTH : lanes, other = own ^ APART;
+#pragma GCC unroll 8
+        for (int i = 0; i < WIDTH; i += 2 * APART) {
+            AnyVec left = values[i], right = values[i + APART];
+            values[i] = join(__builtin_shuffle(left, right, own), __builtin_shuffle(left, right, other));
+        }
+        return fold_each<2 * APART>(values, join);
+    }
+}
+
+template <class AnyVec>
+static inline AnyVec larger(AnyVec left, AnyVec right) {
+    return left > right ? left : right;
+}
 
 static inline float sum(Vec value) {
     return fold(value, [](Vec left, Vec right) { return left + right; })[0];

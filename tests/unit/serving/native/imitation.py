@@ -14,8 +14,10 @@ from serving.native.precision import Precision
 
 ATTENTION = "rounded_attention"
 SPAN = 64
-PEAK_SLACK = 8.0  # of attention.hpp, likewise
 """Tokens whose weights are rounded under one peak, as in attention.hpp."""
+
+PEAK_SLACK = 8.0
+"""Powers of two that a score may be above the peak, as in attention.hpp."""
 
 
 @torch.no_grad()
@@ -44,10 +46,11 @@ def by_row(weight: Tensor) -> Tensor:
 
 
 def by_group(rows: Tensor) -> Tensor:
-    """Rounded to 255 values a group of inputs."""
+    """Rounded to multiples of the least power of two of which 127 reach a group's peak."""
     group = library.load().kw_group()
     groups = nn.functional.pad(rows, (0, -rows.shape[-1] % group)).unflatten(-1, (-1, group))
-    scale = groups.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30) / 127
+    mantissa, exponent = groups.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30).frexp()
+    scale = torch.exp2(exponent - 7 + (mantissa > 127 / 128))
     return ((groups / scale).round() * scale).flatten(-2)[..., : rows.shape[-1]]
 
 
