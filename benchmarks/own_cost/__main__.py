@@ -1,7 +1,8 @@
 """What the engine costs beside its model.
 
     python -m benchmarks.own_cost                    a step of 256 sequences, 0 to 100,000 waiting
-    python -m benchmarks.own_cost --served           and with the model: HTTP at 64 streams, idling
+    python -m benchmarks.own_cost --served           and with the model: HTTP at 64 streams,
+                                                     idling, KV waste
 
 The likeliest token of each row is known, as behind the compiled kernels; with --search, as behind
 any other model, `sample` looks for it in logits of the model's whole vocabulary.
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--vocabulary", type=int, default=49152, help="logits of a row (default: %(default)s)")
     add("--search", action="store_true", help="look for the likeliest tokens")
     add("--steps", type=int, default=50, help="measured for each median (default: %(default)s)")
-    add("--served", action="store_true", help="measure HTTP and idling too; takes minutes")
+    add("--served", action="store_true", help="HTTP, idling and KV waste too; takes minutes")
     return made
 
 

@@ -1,4 +1,4 @@
-"""The served engine: what HTTP takes from its throughput, and what it uses when nobody asks."""
+"""The engine with its model: what HTTP takes from its throughput, what it uses when nobody asks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.own_cost.waste import measure_waste
 from benchmarks.peers.keepwarm import KeepwarmPeer
 from benchmarks.summary import rate_of
 from pipelines.speed.records import SilentObserver
@@ -25,8 +26,6 @@ _START_LIMIT_S = 120.0
 _RUN_LIMIT_S = 300.0
 _IDLE_S = 5.0
 _SETTLE_S = 2.0
-_WATCH_S = 0.5
-_STEP_LIMIT_S = 30.0  # the engine answers between two steps
 
 
 def measure_served(folder: Path) -> Iterator[str]:
@@ -44,33 +43,28 @@ def measure_served(folder: Path) -> Iterator[str]:
             yield from _rounds(engine, peer)
         finally:
             peer.stop()
+        yield measure_waste(engine, _STREAMS)
 
 
 def _rounds(engine: ProcessEngineClient, peer: KeepwarmPeer) -> Iterator[str]:
     """Both in turn, each time with other questions; the first round warms up."""
     ratios = []
-    wastes: list[float] = []
     for number in range(_ROUNDS + 1):
         settings = WorkloadSettings(
             sessions=_STREAMS, turns=1, new_tokens=_NEW_TOKENS, seed=900 + number
         )
         workload = chat_workload(settings)
-        inside = _in_process(engine, workload, wastes)
+        inside = _in_process(engine, workload)
         result = peer.run(workload, time_limit_s=_RUN_LIMIT_S, observer=SilentObserver())
         through_http = rate_of(result.turns, result.wall_s)
         if number:
             ratios.append(through_http / inside)
             yield f"{_STREAMS} streams: {inside:.1f} tokens/s inside, {through_http:.1f} by HTTP"
     yield f"HTTP / in-process, median of {_ROUNDS}: {statistics.median(ratios):.3f}"
-    if wastes:
-        yield f"KV slots of {_STREAMS} sequences that held no token, at most: {max(wastes):.1%}"
 
 
-def _in_process(engine: ProcessEngineClient, workload: ChatWorkload, wastes: list[float]) -> float:
-    """Output tokens a second of the workload's first turns, a thread for each.
-
-    While all of them run, the share of their KV slots that hold no token is added to `wastes`.
-    """
+def _in_process(engine: ProcessEngineClient, workload: ChatWorkload) -> float:
+    """Output tokens a second of the workload's first turns, a thread for each."""
 
     def answer(talk: Conversation) -> int:
         prompt = engine.tokenizer.render_chat(talk.ask(0))
@@ -83,22 +77,8 @@ def _in_process(engine: ProcessEngineClient, workload: ChatWorkload, wastes: lis
     talks = [Conversation.begin(workload, script) for script in workload.scripts]
     began = time.perf_counter()
     with ThreadPoolExecutor(max_workers=len(talks)) as pool:
-        answers = [pool.submit(answer, talk) for talk in talks]
-        while not all(one.done() for one in answers):
-            time.sleep(_WATCH_S)
-            wastes.extend(_waste(engine))
-        tokens = sum(one.result() for one in answers)
+        tokens = sum(pool.map(answer, talks))
     return tokens / (time.perf_counter() - began)
-
-
-def _waste(engine: ProcessEngineClient) -> list[float]:
-    """The share now, or nothing while fewer sequences run."""
-    usage = engine.kv_usage(timeout=_STEP_LIMIT_S)
-    running = [session for session in usage.sessions if session.running] if usage else []
-    if usage is None or len(running) < _STREAMS:
-        return []
-    slots = usage.block_size * sum(session.blocks for session in running)
-    return [1.0 - sum(session.tokens for session in running) / slots]
 
 
 def _idle_share(pid: int) -> float:

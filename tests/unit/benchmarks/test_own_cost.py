@@ -8,6 +8,8 @@ import pytest
 from benchmarks.own_cost import __main__ as own_cost
 from benchmarks.own_cost import steps
 from benchmarks.own_cost.steps import PARTS, StepCost, Stopwatch, measure_step
+from benchmarks.own_cost.waste import waste_of
+from serving.request import KVSession, KVUsage
 
 
 class NoTokenizer:
@@ -49,3 +51,29 @@ def test_a_part_that_comes_twice_adds_up() -> None:
 def test_a_line_shows_every_part_and_the_whole() -> None:
     cost = StepCost(256, 10_000, dict.fromkeys(PARTS, 0.25), 1.25)
     assert own_cost.row(cost) == ("| 256 | 10,000 | 0.25 | 0.25 | 0.25 | 0.25 | 0.25 | 1.25 ms |")
+
+
+def session(blocks: int, tokens: int, *, running: bool) -> KVSession:
+    return KVSession(
+        label=f"{blocks}", blocks=blocks, shared=0, tokens=tokens, running=running, age_s=0.0
+    )
+
+
+def usage(*sessions: KVSession) -> KVUsage:
+    return KVUsage(
+        block_size=16, total=99, free=0, cached=0, used=0, shared=0, sessions=[*sessions], other=0
+    )
+
+
+def test_waste_is_what_running_sequences_hold_and_do_not_use() -> None:
+    held = usage(session(2, 24, running=True), session(3, 48, running=True))
+    assert waste_of(held, 2) == [pytest.approx(8 / 80)]
+
+
+def test_what_is_warm_is_not_held() -> None:
+    held = usage(session(2, 24, running=True), session(9, 144, running=False))
+    assert waste_of(held, 1) == [pytest.approx(8 / 32)]
+
+
+def test_fewer_sequences_than_asked_for_say_nothing() -> None:
+    assert waste_of(usage(session(2, 24, running=True)), 2) == []
