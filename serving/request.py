@@ -82,7 +82,11 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     decode_ms: float = 0.0
 
 
-class TokenDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delta"):
+# gc=False, here and below: made for every sequence and step and part of no cycle, they would only
+# make the collector run.
+class TokenDelta(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delta", gc=False
+):
     """What one step gave one request. The last one has a finish reason.
 
     `prompt_logprobs` go on where those of the deltas before ended, each position once.
@@ -100,7 +104,7 @@ class TokenDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     error_message: str | None = None
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of one request so far. `cached_tokens` of the prompt were found in the KV cache."""
 
     prompt_tokens: int
@@ -108,7 +112,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int
 
 
-class RequestOutput(msgspec.Struct, frozen=True, kw_only=True):
+class RequestOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One increment of an answer, as the caller of the client sees it.
 
     `text` never ends in half a character nor in what may become a stop string. The last output

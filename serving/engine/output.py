@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from typing import NamedTuple
+
+import msgspec
 
 from serving.engine.detokenizer import IncrementalDecoder
 from serving.engine.stop_strings import StopStrings
@@ -20,7 +21,7 @@ from serving.sampling_params import SamplingParams
 from serving.tokenizer import REPLACEMENT, Tokenizer
 
 
-class _Token(NamedTuple):
+class _Token(msgspec.Struct, gc=False):
     """A token and the stretch [start, end) of the answer's characters that it spells.
 
     `is_whole`: no character is incomplete after it.

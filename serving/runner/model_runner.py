@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
@@ -43,18 +41,20 @@ class ModelRunner:
     def _sample(self, logits: Tensor, sampling: list[ScheduledChunk]) -> list[SampledToken]:
         if not sampling:
             return []
-        rows = [row for chunk in sampling for row in self._rows(chunk)]
+        rows: list[SampleRow] = []
+        for chunk in sampling:
+            self._add_rows(chunk, rows)
         return self._sampler.sample(logits, rows, self._model.likeliest)
 
-    def _rows(self, chunk: ScheduledChunk) -> Iterator[SampleRow]:
+    def _add_rows(self, chunk: ScheduledChunk, rows: list[SampleRow]) -> None:
         """One for the token behind each beginning of the drafted ones, the empty one included."""
         state = self._states.get(chunk.request_id)
         if state is None:
             state = SequenceSampling(chunk.sampling, chunk.prompt_token_ids)
             self._states[chunk.request_id] = state
-        yield SampleRow(state, chunk.output_token_ids)
+        rows.append(SampleRow(state, chunk.output_token_ids))
         for count in range(1, len(chunk.drafted) + 1):
-            yield SampleRow(state, chunk.output_token_ids, chunk.drafted[:count])
+            rows.append(SampleRow(state, chunk.output_token_ids, chunk.drafted[:count]))
 
 
 def _sampling_rows(chunks: list[ScheduledChunk]) -> tuple[list[ScheduledChunk], list[int]]:

@@ -22,7 +22,8 @@ def scored_rows(chunks: list[ScheduledChunk]) -> list[int]:
     rows: list[int] = []
     first = 0
     for chunk in chunks:
-        rows.extend(first + position - chunk.start for position in chunk.scored)
+        if chunk.scored:
+            rows.extend(first + position - chunk.start for position in chunk.scored)
         first += len(chunk.token_ids)
     return rows
 

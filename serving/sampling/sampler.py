@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -93,7 +94,7 @@ def _argmax(logits: Tensor) -> Likeliest:
 
 def _require_finite(peaks: Sequence[float]) -> None:
     """NaN wins every maximum, so the peaks tell of it without another pass over the logits."""
-    if not all(-float("inf") < peak < float("inf") for peak in peaks):
+    if not all(map(math.isfinite, peaks)):
         raise GenerationFailed("the model's logits are not finite numbers; try a wider dtype")
 
 
