@@ -97,7 +97,7 @@ def load(path: Path | None = None) -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:  # a folder that nothing may be run from, say
         raise CannotCompile(f"the compiled kernels cannot be loaded: {error}") from error
-    for size in (library.kw_width, library.kw_group, library.kw_offset):
+    for size in (library.kw_width, library.kw_group, library.kw_offset, library.kw_per_dot):
         size.restype = c_int
     library.kw_pack.argtypes = [c_void_p, c_int, c_int, c_void_p]
     library.kw_pack.restype = None

@@ -12,8 +12,8 @@ from serving.native import library
 from serving.native.memory import WeightMemory
 from serving.native.precision import Precision
 
-PAIR, QUAD = 2, 4
-"""Halves and bytes of neighbouring inputs that lie side by side, as in lanes.hpp, quantised.hpp."""
+PAIR = 2
+"""Halves of neighbouring inputs that lie side by side, as in lanes.hpp."""
 
 SLICE = 4096
 """Outputs that are quantised at a time: a whole number of panels, and little memory."""
@@ -27,7 +27,7 @@ class Matrix:
 
     Attributes:
         weight: float32 [panels, k, columns], bfloat16 [panels, k / 2, columns, 2] or
-            int8 [panels, k / 4, columns, 4].
+            int8 [panels, k / d, columns, d], d as the processor multiplies them (byte_dot.hpp).
         scale: of each output, where the weight is bytes.
         bias: of each output; None for none, but never where the weight is bytes.
     """
@@ -78,7 +78,7 @@ def pack_bytes(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weight [n, k] as bytes with a scale for each output, its largest value being 127.
 
     Returns:
-        int8 [panels, k / 4, columns, 4] and float32 [panels * columns].
+        int8 [panels, k / d, columns, d] and float32 [panels * columns].
     """
     lib = library.load()
     weight = nn.functional.pad(weight, (0, -weight.shape[1] % lib.kw_group()))
@@ -88,7 +88,7 @@ def pack_bytes(weight: Tensor) -> tuple[Tensor, Tensor]:
     whole = (weight / divisor[:, None]).round_().to(torch.int8)
     if lib.kw_offset():
         whole ^= -128  # adds 128 to a byte that is read as unsigned
-    return _in_panels(whole, QUAD), scale
+    return _in_panels(whole, lib.kw_per_dot()), scale
 
 
 def pack_halves(weight: Tensor) -> Tensor:
@@ -118,8 +118,9 @@ def panel_width() -> int:
 
 
 def _in_panels(weight: Tensor, together: int) -> Tensor:
-    """[panels * columns, k] as [panels, k / together, columns, together], 32 bits at a time."""
-    lanes = weight.view(torch.int32).view(-1, panel_width(), weight.shape[1] // together)
+    """[panels * columns, k] as [panels, k / together, columns, together]."""
+    at_once = {16: torch.int16, 32: torch.int32}[8 * together * weight.itemsize]
+    lanes = weight.view(at_once).view(-1, panel_width(), weight.shape[1] // together)
     packed = lanes.transpose(1, 2).contiguous().view(weight.dtype)
     return packed.view(*lanes.shape[::2], panel_width(), together)
 

@@ -1,53 +1,67 @@
 // Sums of products of bytes, by what the processor has for it.
+//
+//                  PER_DOT  weights                inputs
+//     VNNI         4        bytes, OFFSET added    bytes
+//     elsewhere    2        bytes, made 16 bits    16 bits
+//
+// VNNI multiplies unsigned bytes by signed ones: OFFSET makes weights unsigned, and a sum starts from what
+// that adds too much. Before VNNI the instruction for bytes adds products in 16 bits, which do not always
+// fit; the one for 16 bits always does. A weight is made 16 bits once for several rows.
 #pragma once
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
 #include "simd.hpp"
 
-constexpr int QUAD = 4;  // bytes of a lane
-
-// dot(sum, weights, quad): to each lane's sum add its four weights times the four inputs of `quad`.
-// VNNI multiplies unsigned bytes by signed ones: weights are kept with OFFSET added, and a sum
-// starts from what that adds too much.
-#if defined(__AVX512VNNI__)
-constexpr int OFFSET = 128;
-static inline IntVec dot(IntVec sum, IntVec weights, int32_t quad) {
-    return (IntVec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(quad));
-}
-#elif defined(__AVXVNNI__) && !defined(__AVX512F__)
-constexpr int OFFSET = 128;
-static inline IntVec dot(IntVec sum, IntVec weights, int32_t quad) {
-    return (IntVec)_mm256_dpbusd_avx_epi32(
-        (__m256i)sum, (__m256i)weights, _mm256_set1_epi32(quad));
-}
-#elif defined(__AVX2__)
-constexpr int OFFSET = 0;
-// The sign moves from the weight to the input, so that one side is unsigned. Two products of at
-// most 127 * 127 fit 16 bits: nothing saturates.
-static inline __m256i dot_half(__m256i weights, __m256i inputs) {
-    __m256i pairs = _mm256_maddubs_epi16(
-        _mm256_abs_epi8(weights), _mm256_sign_epi8(inputs, weights));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
-static inline IntVec dot(IntVec sum, IntVec weights, int32_t quad) {
-    __m256i inputs = _mm256_set1_epi32(quad);
-    __m256i parts[WIDTH / 8];
-    std::memcpy(parts, &weights, sizeof weights);
-    for (auto& part : parts) part = dot_half(part, inputs);
-    IntVec products;
-    std::memcpy(&products, parts, sizeof products);
-    return sum + products;
-}
+// What a lane of a sum takes at once, weights and inputs.
+#if defined(__AVX512VNNI__) || (defined(__AVXVNNI__) && !defined(__AVX512F__))
+constexpr int PER_DOT = 4, OFFSET = 128;
+typedef int8_t ByteInput;
 #else
-constexpr int OFFSET = 0;
-static inline IntVec dot(IntVec sum, IntVec weights, int32_t quad) {
-    for (int left = 24; left >= 0; left -= 8)
-        sum += ((weights << left) >> 24) * (int32_t(uint32_t(quad) << left) >> 24);
-    return sum;
-}
+constexpr int PER_DOT = 2, OFFSET = 0;
+typedef int16_t ByteInput;
 #endif
+
+// PER_DOT weights for each lane, as `dot` wants them.
+static inline IntVec load_weights(const int8_t* from) {
+    if constexpr (PER_DOT == 4) return load_ints(from);
+#if defined(__AVX512BW__)
+    return (IntVec)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)from));
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+    return (IntVec)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)from));
+#else
+    int8_t __attribute__((vector_size(WIDTH * 2))) bytes;
+    std::memcpy(&bytes, from, sizeof bytes);
+    typedef int16_t Wide __attribute__((vector_size(WIDTH * 4)));
+    return (IntVec)__builtin_convertvector(bytes, Wide);
+#endif
+}
+
+// To each lane's sum add its PER_DOT weights times as many inputs: 32 bits, the same for all lanes.
+static inline IntVec dot(IntVec sum, IntVec weights, int32_t inputs) {
+#if defined(__AVX512VNNI__)
+    return (IntVec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(inputs));
+#elif defined(__AVXVNNI__) && !defined(__AVX512F__)
+    return (IntVec)_mm256_dpbusd_avx_epi32(
+        (__m256i)sum, (__m256i)weights, _mm256_set1_epi32(inputs));
+#else
+#if defined(__AVX512BW__)
+    sum += (IntVec)_mm512_madd_epi16((__m512i)weights, _mm512_set1_epi32(inputs));
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+    sum += (IntVec)_mm256_madd_epi16((__m256i)weights, _mm256_set1_epi32(inputs));
+#elif defined(__SSE2__) && !defined(__AVX__)
+    sum += (IntVec)_mm_madd_epi16((__m128i)weights, _mm_set1_epi32(inputs));
+#else
+    sum += ((weights << 16) >> 16) * int32_t(int16_t(inputs)) + (weights >> 16) * (inputs >> 16);
+#endif
+#if defined(__SSE2__)
+    // Or the compiler, free to sum integers in any order, keeps all products of a group and sums at its end.
+    asm("" : "+v"(sum));
+#endif
+    return sum;
+#endif
+}

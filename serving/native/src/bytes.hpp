@@ -18,7 +18,7 @@ static inline int groups_of(int k) { return (k + GROUP - 1) / GROUP; }
 // GROUP numbers of a row. All of it in one place: the product walks along several rows, and three
 // addresses for each would not fit the registers.
 struct ByteGroup {
-    int8_t data[GROUP];
+    ByteInput data[GROUP];
     float base;     // 1.5 * 2^23 * scale; no number if one of the group's is none, or beyond LARGEST
     int32_t start;  // its bits, less what OFFSET adds too much to the group's sum
 };
@@ -45,7 +45,7 @@ class Bytes {
     }
 
   private:
-    typedef int8_t ByteVec __attribute__((vector_size(WIDTH)));
+    typedef ByteInput ByteVec __attribute__((vector_size(WIDTH * sizeof(ByteInput))));
 
     static constexpr int32_t MANTISSA = 0x7fffff, NO_NUMBER = 0x7fc00000;
     static constexpr int32_t OF_127 = 0x7e0000;  // mantissa of 127 and of its multiples by 2^n

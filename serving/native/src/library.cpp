@@ -6,6 +6,7 @@ extern "C" {
 int kw_width() { return WIDTH; }
 int kw_group() { return GROUP; }
 int kw_offset() { return OFFSET; }
+int kw_per_dot() { return PER_DOT; }
 
 // `weight` [n, k] into panels; `packed` has room for n rounded up to PANEL.
 void kw_pack(const float* weight, int n, int k, float* packed) { pack(weight, n, k, packed); }

@@ -26,9 +26,9 @@ struct Matrix {
     void column(int index, float* out) const {
         int panel = index / PANEL, column = index % PANEL;
         if (in_bytes()) {
-            const int8_t* from = bytes().panel(panel) + column * QUAD;
+            const int8_t* from = bytes().panel(panel) + column * PER_DOT;
             for (int i = 0; i < k; i++) {
-                int8_t value = from[size_t(i / QUAD) * BYTE_STEP + i % QUAD];
+                int8_t value = from[size_t(i / PER_DOT) * BYTE_STEP + i % PER_DOT];
                 out[i] = int8_t(value ^ OFFSET) * of.scale[index];
             }
             return;

@@ -1,6 +1,7 @@
 // The product of gemm.hpp from 8-bit weights and 8-bit inputs, summed in integers.
 //
-//     weights  one scale an output; panels as in gemm.hpp, but four k side by side: [k / 4, PANEL, 4]
+//     weights  one scale an output; panels as in gemm.hpp, but of d = PER_DOT k side by side:
+//              [k / d, PANEL, d]
 //     inputs   one scale for each GROUP of k of each row: one large value spoils its group alone
 //
 //     out = weight_scale * sum over groups (input_scale * sum over the group of int8 * int8)
@@ -14,19 +15,19 @@
 
 #include "bytes.hpp"
 
-constexpr int QUADS = GROUP / QUAD;
-constexpr int BYTE_ROWS = WIDTH == 16 ? 7 : 4;  // at once in registers
-constexpr int BYTE_STEP = 2 * WIDTH * QUAD;     // bytes of one quad of a panel
+constexpr int DOTS = GROUP / PER_DOT;
+constexpr int BYTE_ROWS = WIDTH == 16 ? 7 : 6;   // at once in registers
+constexpr int BYTE_STEP = 2 * WIDTH * PER_DOT;  // bytes of a panel that a dot takes
 
 struct PackedBytes {
-    const int8_t* weight;  // [panels, groups * QUADS, PANEL, QUAD], OFFSET added
+    const int8_t* weight;  // [panels, groups * DOTS, PANEL, PER_DOT], OFFSET added
     const float* scale;    // [panels * PANEL]
     const float* bias;     // likewise
     int n, groups;
 
     int panels() const { return (n + 2 * WIDTH - 1) / (2 * WIDTH); }
     const int8_t* panel(int index) const {
-        return weight + size_t(index) * groups * QUADS * BYTE_STEP;
+        return weight + size_t(index) * groups * DOTS * BYTE_STEP;
     }
 };
 
@@ -50,21 +51,21 @@ static inline void sum_groups(
         for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
             for (int v = 0; v < 2; v++) whole[v][m] = row(m)->start - IntVec{};
-#pragma GCC unroll 8
-        for (int q = 0; q < QUADS; q++, weight += BYTE_STEP) {
+#pragma GCC unroll 16
+        for (int d = 0; d < DOTS; d++, weight += BYTE_STEP) {
             if (PREFETCH) {
                 for (int line = 0; line < BYTE_STEP; line += 64) __builtin_prefetch(ahead + line, 0, 2);
                 ahead += BYTE_STEP;
             }
             IntVec parts[2];
 #pragma GCC unroll 2
-            for (int v = 0; v < 2; v++) parts[v] = load_ints(weight + v * WIDTH * QUAD);
+            for (int v = 0; v < 2; v++) parts[v] = load_weights(weight + v * WIDTH * PER_DOT);
 #pragma GCC unroll 8
             for (int m = 0; m < M; m++) {
-                int32_t quad;
-                std::memcpy(&quad, row(m)->data + q * QUAD, QUAD);
+                int32_t inputs;
+                std::memcpy(&inputs, row(m)->data + d * PER_DOT, sizeof inputs);
 #pragma GCC unroll 2
-                for (int v = 0; v < 2; v++) whole[v][m] = dot(whole[v][m], parts[v], quad);
+                for (int v = 0; v < 2; v++) whole[v][m] = dot(whole[v][m], parts[v], inputs);
             }
         }
 #pragma GCC unroll 8
