@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -244,7 +245,7 @@ class ContainerSettings:
             return Path(self.submit_directory.removeprefix("file://"))
         return self.model_path / "code"
 
-    @property
+    @cached_property  # resolving a path asks the system for each of its folders
     def model_name(self) -> str:
         """The model's name in answers."""
         return self.served_model_name or self.model_path.resolve().name

@@ -20,7 +20,7 @@ from serving.engine.client import ProcessEngineClient
 from serving.sampling_params import SamplingParams
 
 _STREAMS = 64
-_NEW_TOKENS = 32
+_NEW_TOKENS = 64
 _ROUNDS = 3
 _START_LIMIT_S = 120.0
 _RUN_LIMIT_S = 300.0

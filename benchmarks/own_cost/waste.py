@@ -21,7 +21,12 @@ _LEAST_RUNNING = 0.75  # of all sessions, or it is not what so many hold
 
 
 def measure_waste(engine: EngineClient, sessions: int) -> str:
-    """Let `sessions` chat, 4 turns of 64 new tokens each; a sentence with the shares."""
+    """Let `sessions` chat, 4 turns of 64 new tokens each; a sentence with the shares.
+
+    Args:
+        engine: ready, and nobody else's.
+        sessions: at most `kv_cache.manager.MAX_SESSIONS`, or some are not seen.
+    """
     workload = chat_workload(WorkloadSettings(sessions=sessions, seed=77))
     shares: list[float] = []
     with ThreadPoolExecutor(max_workers=sessions) as pool:
@@ -33,7 +38,7 @@ def measure_waste(engine: EngineClient, sessions: int) -> str:
             time.sleep(_WATCH_S)
             usage = engine.kv_usage(timeout=_STEP_LIMIT_S)
             if usage is not None:
-                shares.extend(waste_of(usage, int(_LEAST_RUNNING * sessions)))
+                shares.extend(waste_of(usage, max(1, int(_LEAST_RUNNING * sessions))))
         for talk in talks:
             talk.result()
     if not shares:
@@ -46,7 +51,7 @@ def measure_waste(engine: EngineClient, sessions: int) -> str:
 
 
 def waste_of(usage: KVUsage, least_running: int) -> list[float]:
-    """The share of the running sequences' slots without a token; none if fewer than so many run."""
+    """The share of running sessions' slots without a token; none if fewer than so many run."""
     running = [session for session in usage.sessions if session.running]
     if len(running) < least_running:
         return []

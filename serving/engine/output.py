@@ -21,7 +21,7 @@ from serving.sampling_params import SamplingParams
 from serving.tokenizer import REPLACEMENT, Tokenizer
 
 
-class _Token(msgspec.Struct, gc=False):
+class _Token(msgspec.Struct, frozen=True, gc=False):
     """A token and the stretch [start, end) of the answer's characters that it spells.
 
     `is_whole`: no character is incomplete after it.

@@ -78,7 +78,7 @@ def pack_bytes(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weight [n, k] as bytes with a scale for each output, its largest value being 127.
 
     Returns:
-        int8 [panels, k / d, columns, d] and float32 [panels * columns].
+        int8 [panels, k / d, columns, d], see `Matrix`, and float32 [panels * columns].
     """
     lib = library.load()
     weight = nn.functional.pad(weight, (0, -weight.shape[1] % lib.kw_group()))

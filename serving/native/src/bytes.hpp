@@ -40,8 +40,8 @@ class Bytes {
     // Keep k numbers, padded with zeros to a whole number of groups, as row `row`.
     void quantise(const float* in, int k, int row) {
         ByteGroup* to = groups_.data() + size_t(row) * stride_;
-        for (int left = groups_of(k); left > 0; left -= WIDTH, to += WIDTH, in += WIDTH * GROUP)
-            quantise(in, std::min(left, WIDTH), to);
+        for (int g = 0, many = groups_of(k); g < many; g += WIDTH)
+            quantise(in + g * GROUP, std::min(many - g, WIDTH), to + g);
     }
 
   private:
@@ -50,7 +50,7 @@ class Bytes {
     static constexpr int32_t MANTISSA = 0x7fffff, NO_NUMBER = 0x7fc00000;
     static constexpr int32_t OF_127 = 0x7e0000;  // mantissa of 127 and of its multiples by 2^n
     static constexpr int32_t LARGEST = 237 << 23 | OF_127;  // 127 * 2^104: its base is a float
-    static constexpr int32_t LEAST = 27;  // 2^-100: the scale's inverse is a float
+    static constexpr int32_t LEAST = 27;  // of 2^-100: what is smaller counts as little more than nothing
     static constexpr int32_t ROUND_BITS = 0x4b400000;  // 1.5 * 2^23: leaves no bits for a fraction
 
     // Up to WIDTH groups: what is found of each becomes a lane, and is done to all at once.

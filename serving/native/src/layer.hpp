@@ -3,8 +3,8 @@
 //     x -> norm -> qkv -> rope -> cache -> attention -> +x -> norm -> gate, up -> silu * -> down -> +x
 //          '--------- begin ----------'                '------------------ finish -----------------'
 //
-// Before a product its input rows become what its weight is made of: halves where they stand, or
-// bytes elsewhere.
+// Before a product its input rows become what its weight is multiplied by: halves where they stand, or
+// bytes (bytes.hpp) elsewhere.
 #pragma once
 #include <chrono>
 #include <vector>

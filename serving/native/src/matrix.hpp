@@ -20,7 +20,9 @@ struct Matrix {
     }
 
     // Bytes of one row of inputs.
-    size_t input_bytes() const { return size_t(k) * of.bits / 8; }
+    size_t input_bytes() const {
+        return in_bytes() ? groups_of(k) * sizeof(ByteGroup) : size_t(k) * of.bits / 8;
+    }
 
     // The weights of one output, as an embedding: tied output heads keep no other copy.
     void column(int index, float* out) const {

@@ -16,7 +16,7 @@
 #include "bytes.hpp"
 
 constexpr int DOTS = GROUP / PER_DOT;
-constexpr int BYTE_ROWS = WIDTH == 16 ? 7 : 6;   // at once in registers
+constexpr int BYTE_ROWS = WIDTH == 16 ? 7 : 6;  // at once in registers
 constexpr int BYTE_STEP = 2 * WIDTH * PER_DOT;  // bytes of a panel that a dot takes
 
 struct PackedBytes {
@@ -43,7 +43,7 @@ static inline void sum_groups(
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
         for (int v = 0; v < 2; v++) totals[v][m] = Vec{};
-    for (int g = 0; g < groups; g++, in++, upper++) {
+    for (int g = 0; g < groups; g++, in++, upper++, ahead += DOTS * BYTE_STEP) {
         asm("" : "+r"(upper));
         auto row = [&](int m) { return m < HALF ? in + m * stride : upper + (m - HALF) * stride; };
         IntVec whole[2][M];
@@ -53,10 +53,9 @@ static inline void sum_groups(
             for (int v = 0; v < 2; v++) whole[v][m] = row(m)->start - IntVec{};
 #pragma GCC unroll 16
         for (int d = 0; d < DOTS; d++, weight += BYTE_STEP) {
-            if (PREFETCH) {
-                for (int line = 0; line < BYTE_STEP; line += 64) __builtin_prefetch(ahead + line, 0, 2);
-                ahead += BYTE_STEP;
-            }
+            if (PREFETCH && d * BYTE_STEP % 64 == 0)
+                for (int line = 0; line < BYTE_STEP; line += 64)
+                    __builtin_prefetch(ahead + d * BYTE_STEP + line, 0, 2);
             IntVec parts[2];
 #pragma GCC unroll 2
             for (int v = 0; v < 2; v++) parts[v] = load_weights(weight + v * WIDTH * PER_DOT);

@@ -59,12 +59,6 @@ static inline IntVec lane_numbers() {
     return numbers;
 }
 
-// To the nearest integer, for numbers below 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
-static inline IntVec nearest(Vec value) {
-    const Vec magic = broadcast(12582912.0f);
-    return __builtin_convertvector((value + magic) - magic, IntVec);
-}
-
 // Calls work(integral_constant<value>), for a value of 1 to MOST: a loop of fixed length inside.
 template <int MOST, class Work>
 static inline void as_constant(int value, Work work) {
@@ -134,7 +128,8 @@ static inline Vec exp2(Vec x) {
     const IntVec nothing = x < least;  // false for NaN, which stays one
     x = x > broadcast(127.0f) ? broadcast(127.0f) : x;
     x = nothing ? least : x;
-    // Rounds to the nearest integer, see above; holds because the build does not reassociate.
+    // Rounds to the nearest integer: 1.5 * 2^23 leaves no bits for a fraction, and the build does not
+    // reassociate.
     const Vec magic = broadcast(12582912.0f);
     Vec whole = (x + magic) - magic;
 #endif

@@ -12,7 +12,8 @@ from serving.native import compiler, library
 BUILDS = {
     "as wide as they go": (),
     "AVX-512 of the first kind": ("-mno-avx512vnni", "-mno-avx512bf16"),
-    "AVX2 at most": ("-mno-avx512f",),
+    "AVX2 at most": ("-mno-avx512f", "-mno-avxvnni"),
+    "AVX at most": ("-mno-avx2",),
     "SSE at most": ("-mno-avx",),
 }
 

@@ -8,6 +8,7 @@ import random
 import pytest
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from serving.native import library
 from serving.native.model import NativeModel
@@ -23,13 +24,21 @@ from tests.unit.serving.native.imitation import imitate
 BLOCK, LENGTH = 16, 90
 MODELS = ("native_llama", "native_qwen3")
 FEW = (Precision.BFLOAT16, Precision.INT8)
+ONE_STEP = {Precision.BFLOAT16: 0.06, Precision.INT8: 0.1}
+"""Spreads of the logits by which one number that is rounded the other way moves them, at most."""
 
 
-def native(name: str, precision: Precision) -> NativeModel:
-    model = random_model(CONFIGS[name]())
+def native(name: str, precision: Precision, **changes: int) -> NativeModel:
+    model = plain(name, **changes)
     spec = probe(model, torch.float32).spec
     weights = take_weights(model, precision=precision)
     return NativeModel(model, spec, num_blocks=32, block_size=BLOCK, weights=weights)
+
+
+def plain(name: str, **changes: int) -> PreTrainedModel:
+    config = CONFIGS[name]()
+    config.update(changes)
+    return random_model(config)
 
 
 def tokens(seed: int, count: int = LENGTH) -> list[int]:
@@ -58,26 +67,37 @@ def in_chunks(model: NativeModel, ids: list[int], cuts: list[int], first_block: 
     return torch.cat(parts)
 
 
-@pytest.mark.parametrize("precision", FEW)
-@pytest.mark.parametrize("name", MODELS)
 @torch.inference_mode()
-def test_logits_are_those_of_a_model_with_rounded_numbers(
-    width: int, name: str, precision: Precision
-) -> None:
-    plain = random_model(CONFIGS[name]())
-    imitate(plain, precision)
-    model = native(name, precision)
+def differences(name: str, precision: Precision, **changes: int) -> Tensor:
+    """Of each position's logits from those of modules that round likewise, in their spread."""
+    rounded = plain(name, **changes)
+    imitate(rounded, precision)
+    model = native(name, precision, **changes)
     parts = []
     for seed in (1, 2, 3):
         ids = tokens(seed)
-        expected = plain(torch.tensor([ids])).logits[0]
+        expected = rounded(torch.tensor([ids])).logits[0]
         difference = (in_chunks(model, ids, [40, 41]) - expected).abs().amax(dim=1)
         parts.append(difference / expected.std())
+    return torch.cat(parts)
+
+
+@pytest.mark.parametrize("precision", FEW)
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_are_those_of_a_model_with_rounded_numbers(
+    width: int, name: str, precision: Precision
+) -> None:
     # A number that lies between two values to the last bit may be rounded either way: from there
     # on logits differ by what one such step makes, and elsewhere by nothing.
-    apart = torch.cat(parts)
+    apart = differences(name, precision)
     assert apart.min() < 1e-5
-    assert apart.median() < 0.1
+    assert apart.median() < ONE_STEP[precision]
+
+
+def test_rows_may_have_more_groups_than_a_vector_has_lanes(width: int) -> None:
+    apart = differences("native_llama", Precision.INT8, intermediate_size=32 * 16 + 70)
+    assert apart.min() < 1e-5
+    assert apart.median() < ONE_STEP[Precision.INT8]
 
 
 @pytest.mark.parametrize("precision", FEW)
@@ -141,15 +161,27 @@ def test_an_input_beyond_all_scales_does_not_pass_for_a_number(width: int) -> No
     assert in_chunks(model, tokens(1), []).isnan().all()
 
 
-@pytest.mark.parametrize("factor", [2.0**-60, 2.0**60])
-def test_the_inputs_size_does_not_matter_to_their_bytes(width: int, factor: float) -> None:
-    """A layer's inputs times a power of two, its weights' scales by the same: nothing changes."""
-    model, ids = native("native_llama", Precision.INT8), tokens(5)
-    expected = in_chunks(model, ids, [])
+def scaled_inputs(factor: float) -> NativeModel:
+    """One layer's inputs times `factor`, its weights' scales divided by the same."""
+    model = native("native_llama", Precision.INT8)
     layer = model._weights.layers[1]
     layer.post_norm.mul_(factor)
     layer.gate_up.scale.div_(factor)
-    assert torch.equal(in_chunks(model, ids, []), expected)
+    return model
+
+
+@pytest.mark.parametrize("factor", [2.0**-90, 2.0**105])
+def test_a_power_of_two_in_the_inputs_does_not_matter(width: int, factor: float) -> None:
+    ids = tokens(5)
+    expected = in_chunks(native("native_llama", Precision.INT8), ids, [])
+    assert torch.equal(in_chunks(scaled_inputs(factor), ids, []), expected)
+
+
+def test_next_to_nothing_counts_as_nothing(width: int) -> None:
+    model, ids = native("native_llama", Precision.INT8), tokens(5)
+    model._weights.layers[1].gate_up.scale.zero_()
+    expected = in_chunks(model, ids, [])
+    assert torch.equal(in_chunks(scaled_inputs(2.0**-120), ids, []), expected)
 
 
 def test_many_outputs_are_quantised_slice_by_slice_to_the_same_bytes(
