@@ -147,7 +147,7 @@ class _Load:
             self._all_began.set()
 
     async def _stream(self, probe: Probe, messages: list[Message], session: int) -> None:
-        body = _request_body(self._target, messages, self._workload.settings.new_tokens)
+        body = request_body(self._target, messages, self._workload.settings.new_tokens)
         probe.sent_s = self._clock()
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
             if response.status_code != httpx2.codes.OK:
@@ -168,9 +168,10 @@ class _Load:
                 yield data, arrived_s
 
 
-def _request_body(
+def request_body(
     target: ServerTarget, messages: list[Message], new_tokens: int
 ) -> dict[str, object]:
+    """A request for a streamed answer of so many tokens, greedy."""
     body: dict[str, object] = {
         "model": target.model,
         "messages": messages,

@@ -6,10 +6,13 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
+from benchmarks.client import request_body
+from benchmarks.own_cost.lean import tokens_per_second
 from benchmarks.own_cost.waste import measure_waste
 from benchmarks.peers.keepwarm import KeepwarmPeer
 from benchmarks.summary import rate_of
@@ -47,20 +50,37 @@ def measure_served(folder: Path) -> Iterator[str]:
 
 
 def _rounds(engine: ProcessEngineClient, peer: KeepwarmPeer) -> Iterator[str]:
-    """Both in turn, each time with other questions; the first round warms up."""
-    ratios = []
+    """All in turn, each time with other questions; the first round warms up."""
+    lean, loaded = [], []
     for number in range(_ROUNDS + 1):
         settings = WorkloadSettings(
             sessions=_STREAMS, turns=1, new_tokens=_NEW_TOKENS, seed=900 + number
         )
         workload = chat_workload(settings)
         inside = _in_process(engine, workload)
-        result = peer.run(workload, time_limit_s=_RUN_LIMIT_S, observer=SilentObserver())
-        through_http = rate_of(result.turns, result.wall_s)
+        by_http = tokens_per_second(peer.running.url, _bodies(peer, workload))
+        result = peer.run(_another(workload), time_limit_s=_RUN_LIMIT_S, observer=SilentObserver())
+        generator = rate_of(result.turns, result.wall_s)
         if number:
-            ratios.append(through_http / inside)
-            yield f"{_STREAMS} streams: {inside:.1f} tokens/s inside, {through_http:.1f} by HTTP"
-    yield f"HTTP / in-process, median of {_ROUNDS}: {statistics.median(ratios):.3f}"
+            lean.append(by_http / inside)
+            loaded.append(generator / inside)
+            yield (
+                f"{_STREAMS} streams: {inside:.1f} tokens/s inside, {by_http:.1f} by HTTP,"
+                f" {generator:.1f} read by the load generator"
+            )
+    yield f"HTTP / in-process, median of {_ROUNDS}: {statistics.median(lean):.3f}"
+    yield f"read by the load generator / in-process: {statistics.median(loaded):.3f}"
+
+
+def _another(workload: ChatWorkload) -> ChatWorkload:
+    """With other questions: the server has none of them in its cache."""
+    return chat_workload(replace(workload.settings, seed=workload.settings.seed + 100))
+
+
+def _bodies(peer: KeepwarmPeer, workload: ChatWorkload) -> list[dict[str, object]]:
+    """Requests for the first turns."""
+    talks = (Conversation.begin(workload, script) for script in workload.scripts)
+    return [request_body(peer.running, talk.ask(0), _NEW_TOKENS) for talk in talks]
 
 
 def _in_process(engine: ProcessEngineClient, workload: ChatWorkload) -> float:

@@ -46,11 +46,18 @@ class ServerPeer(ABC):
         self, workload: ChatWorkload, *, time_limit_s: float, observer: RunObserver
     ) -> LoadResult:
         """Drive the server by the load generator."""
-        if self._process is None or self._target is None:
+        if self._process is None:
             raise PeerFailed("run was called before start")
-        result = measure(self._target, workload, time_limit_s=time_limit_s, observer=observer)
+        result = measure(self.running, workload, time_limit_s=time_limit_s, observer=observer)
         self._process.check_alive()
         return result
+
+    @property
+    def running(self) -> ServerTarget:
+        """How the server that runs is addressed."""
+        if self._target is None:
+            raise PeerFailed("the server was not started")
+        return self._target
 
     def peak_memory_bytes(self) -> int | None:
         """Of the server and its children; None when none runs."""
