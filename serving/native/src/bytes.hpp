@@ -55,10 +55,14 @@ class Bytes {
 
     // Up to WIDTH groups: what is found of each becomes a lane, and is done to all at once.
     static void quantise(const float* in, int count, ByteGroup* to) {
-        IntVec highest[WIDTH] = {}, totals[WIDTH] = {};
-        for (int g = 0; g < count; g++)
+        IntVec highest[WIDTH], totals[WIDTH];
+        for (int g = count; g < WIDTH; g++) highest[g] = totals[g] = IntVec{};
+        for (int g = 0; g < count; g++) {
+            IntVec high = {};
             for (int i = 0; i < GROUP; i += WIDTH)
-                highest[g] = larger(load_ints(in + g * GROUP + i) & 0x7fffffff, highest[g]);
+                high = larger(load_ints(in + g * GROUP + i) & 0x7fffffff, high);
+            highest[g] = high;
+        }
         // As bits, infinity is above all numbers, and what is no number above infinity.
         IntVec peaks = fold_each(highest, larger<IntVec>);
         // The scale is 2^(exponent - 133), the least by which the peak is at most 127.
@@ -68,14 +72,17 @@ class Bytes {
         float inverse[WIDTH];
         store(inverse, (Vec)((260 - exponent) << 23));
         const Vec round = (Vec)(ROUND_BITS - IntVec{});
-        for (int g = 0; g < count; g++)
+        for (int g = 0; g < count; g++) {
+            IntVec total = {};
             for (int i = 0; i < GROUP; i += WIDTH) {
                 Vec scaled = load(in + g * GROUP + i) * inverse[g];
                 IntVec whole = (IntVec)(scaled + round) - ROUND_BITS;
-                totals[g] += whole;
+                total += whole;
                 ByteVec bytes = __builtin_convertvector(whole, ByteVec);
                 std::memcpy(&to[g].data[i], &bytes, sizeof bytes);
             }
+            totals[g] = total;
+        }
         IntVec start = base;
         if (OFFSET) start -= OFFSET * fold_each(totals, [](IntVec a, IntVec b) { return a + b; });
         int32_t bases[WIDTH], starts[WIDTH];
