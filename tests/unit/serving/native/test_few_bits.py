@@ -25,7 +25,7 @@ BLOCK, LENGTH = 16, 90
 MODELS = ("native_llama", "native_qwen3")
 FEW = (Precision.BFLOAT16, Precision.INT8)
 ONE_STEP = {Precision.BFLOAT16: 0.06, Precision.INT8: 0.1}
-"""Spreads of the logits by which one number that is rounded the other way moves them, at most."""
+"""By how many spreads a number that is rounded the other way moves the logits, in the median."""
 
 
 def native(name: str, precision: Precision, **changes: int) -> NativeModel:
